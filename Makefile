@@ -1,0 +1,41 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both install into .venv from requirements.lock.
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench screenshots lock clean
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv from requirements.lock" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: $(STAMP)  ## the main job, live in your browser, until Ctrl-C
+	@$(BIN)/pulsehub demo
+
+test: $(STAMP)  ## every test this machine can run
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## ruff, mypy strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)  ## every bench, as a table (python -m bench NAME --json for one)
+	@$(BIN)/python -m bench
+
+screenshots: $(STAMP)  ## every page at two widths and both themes into docs/images/
+	@$(BIN)/python -m tests.web.screenshots
+
+lock:  ## resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --no-header --no-annotate --python-version 3.11 -o requirements.lock --upgrade
+
+clean:  ## remove .venv, caches and ./data
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data

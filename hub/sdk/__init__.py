@@ -1,0 +1,1 @@
+"""The plugin author's world: data, contracts, errors, hooks and settings. No I/O, no framework."""

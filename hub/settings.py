@@ -1,0 +1,107 @@
+"""The installation's settings: `pulsehub.toml`, then `PULSEHUB_*` in the environment, which wins."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from hub.sdk.errors import ConfigError
+
+PREFIX = "PULSEHUB_"
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """Everything an operator may set. `PULSEHUB_DATA` sets `data`, and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(Path("data"), description="folder of an embedded installation: log, database")
+    broker_url: str = Field("", description="the stream; `sqlite:///<data>/streams.db` unless set")
+    database_url: str = Field("", description="the truth; `sqlite:///<data>/hub.db` unless set")
+    redis_url: SecretStr | None = Field(None, description="expendable coordination between workers; none by default")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="where alerts are mailed through: `smtp://user:password@host:25`, `smtps://`, `smtp+starttls://`",
+    )
+    mail_from: str = Field("Pulsehub <pulsehub@localhost>", description="sender of our e-mail")
+    alerts_to: Annotated[list[str], BeforeValidator(_split)] = Field(
+        default_factory=list,
+        description="who is told of a customer at risk that has no owner; comma-separated",
+    )
+    public_url: str = Field("http://127.0.0.1:8420", description="where people open our pages; links in e-mail use it")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8420, ge=0, le=65535, description="port to listen on")
+    api_token: SecretStr | None = Field(None, description="needed to listen on anything but the loopback address")
+    partitions: int = Field(8, ge=1, le=1024, description="of every topic; fixed when the installation is made")
+    clock: Literal["wall", "event"] = Field("wall", description="`event`: time is the newest event's (old data, demos)")
+    scoring: Path | None = Field(None, description="folder of measures.yaml and scorecard.yaml; ours unless set")
+    max_body: int = Field(1_048_576, ge=1024, description="bytes of a webhook, as sent and after decompression")
+    max_lag: int = Field(200_000, ge=1, description="unscored events beyond which the door answers 503")
+    min_free_disk: int = Field(256 * 1024 * 1024, ge=0, description="bytes of free disk below which it does too")
+    archive_days: int = Field(400, ge=1, description="how long events are kept in the archive after they came")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the structured log")
+    connections: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description='further connections: `[connections.zendesk-emea]` with `plugin = "zendesk"` and its settings',
+    )
+
+    @property
+    def stream(self) -> str:
+        """URL of the broker."""
+        return self.broker_url or f"sqlite:///{self.data / 'streams.db'}"
+
+    @property
+    def database(self) -> str:
+        """URL of the database."""
+        return self.database_url or f"sqlite:///{self.data / 'hub.db'}"
+
+
+def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) -> tuple[Settings, dict[str, str]]:
+    """Read the settings: ours as a tree, and the plugins' `PULSEHUB_<VENDOR>_*` as they are.
+
+    The file is `config`, or `PULSEHUB_CONFIG`, or the first of `pulsehub.toml` and `<data>/pulsehub.toml` there is.
+    Keys of the file that belong to plugins stand in a table of the vendor's name: `[zendesk]`, `signing_secret = "..."`.
+
+    Raises:
+        ConfigError: a setting is unknown or wrong; the message names it.
+    """
+    written = _file(environ, config)
+    vendors = {k: v for k, v in written.items() if isinstance(v, dict) and k != "connections"}
+    ours: dict[str, Any] = {k: v for k, v in written.items() if k not in vendors}
+    rest = {f"{PREFIX}{v}_{k}".upper(): str(value) for v, keys in vendors.items() for k, value in keys.items()}
+    for key, value in environ.items():
+        if key.startswith(PREFIX) and value:
+            name = key.removeprefix(PREFIX).lower()
+            if name in Settings.model_fields:
+                ours[name] = value
+            elif name != "config":
+                rest[key] = value
+    try:
+        return Settings.model_validate(ours), rest
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{PREFIX}{name.upper()} (or {name} in pulsehub.toml): {first['msg']}") from None
+
+
+def _file(environ: Mapping[str, str], config: Path | None) -> dict[str, Any]:
+    asked = config or (Path(environ["PULSEHUB_CONFIG"]) if environ.get("PULSEHUB_CONFIG") else None)
+    data = Path(environ.get("PULSEHUB_DATA") or "data")
+    found = asked or next((p for p in (Path("pulsehub.toml"), data / "pulsehub.toml") if p.is_file()), None)
+    if found is None:
+        return {}
+    try:
+        return tomllib.loads(found.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {found}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{found} is not TOML: {error}") from None

@@ -1,0 +1,154 @@
+"""One database, one writer: jobs that arrive together are committed together.
+
+A durable commit costs a flush of the disk. So a single thread takes all the jobs that are waiting, runs each in a
+savepoint of one transaction, commits once, and then tells them all. A job that raises undoes only itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, Insert, create_engine, event, insert, make_url, select
+from sqlalchemy.pool import QueuePool
+
+from hub.sdk.errors import ConfigError
+from hub.store import schema
+
+T = TypeVar("T")
+_Work = tuple[Callable[[Connection], Any], Future[Any]]
+_MOST_JOBS = 64  # of one commit; bounds how long the first waits for the last
+
+
+class Database:
+    """The truth. Reads from any thread, writes through one.
+
+    Args:
+        url: as SQLAlchemy reads it: `sqlite:///relative.db`, `sqlite:////absolute.db`.
+
+    Raises:
+        ConfigError: the file was written by another version of the schema.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        if self.url.get_backend_name() != "sqlite":
+            raise ConfigError(
+                f"{self.url.get_backend_name()} is not a database this version runs on; use sqlite:///..."
+            )
+        self.engine = _sqlite(url)
+        self._jobs: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._ensure_schema()
+        self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, job: Callable[[Connection], T]) -> Future[T]:
+        """Run `job` inside a transaction, soon; the future is done when it is on disk, or holds what it raised."""
+        future: Future[T] = Future()
+        self._jobs.put((job, future))
+        return future
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one consistent moment; do not write through it."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Finish what was handed in, then stop the writer."""
+        self._jobs.put(None)
+        self._thread.join()
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ensure_schema(self) -> None:
+        with self.engine.connect().execution_options(writer=True) as connection, connection.begin():
+            schema.metadata.create_all(connection)
+            found = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "schema"))
+            if found is None:
+                connection.execute(insert(schema.meta).values(key="schema", value=str(schema.VERSION)))
+            elif int(found) != schema.VERSION:
+                raise ConfigError(
+                    f"{self.url.database} has schema {found} and this program speaks {schema.VERSION}: "
+                    "start the version that wrote it, or begin with an empty PULSEHUB_DATA",
+                )
+
+    def _run(self) -> None:
+        with self.engine.connect().execution_options(writer=True) as connection:
+            while (first := self._jobs.get()) is not None:
+                works, last = [first], False
+                while len(works) < _MOST_JOBS and not self._jobs.empty():
+                    work = self._jobs.get()
+                    if work is None:
+                        last = True
+                        break
+                    works.append(work)
+                self._commit(connection, works)
+                if last:
+                    return
+
+    def _commit(self, connection: Connection, works: list[_Work]) -> None:
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            with connection.begin():
+                for job, future in works:
+                    try:
+                        with connection.begin_nested():
+                            done.append((future, job(connection)))
+                    except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in
+                        future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - nothing was committed: say so to each
+            for future, _ in done:
+                future.set_exception(error)
+            return
+        for future, result in done:
+            future.set_result(result)
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32)
+
+    @event.listens_for(engine, "connect")
+    def _connected(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # we say BEGIN ourselves, see _begin
+        for pragma in (
+            "journal_mode=wal",
+            "synchronous=full",
+            "wal_autocheckpoint=20000",
+            "cache_size=-65536",
+            "busy_timeout=30000",
+            "foreign_keys=on",
+        ):
+            raw.execute(f"pragma {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writer") else "BEGIN")
+
+    return engine
+
+
+def insert_rows(connection: Connection, statement: Insert, rows: list[tuple[Any, ...]]) -> None:
+    """Run a prepared insert once per tuple, in the order of the table's columns, at the driver's speed.
+
+    Dictionaries through SQLAlchemy cost more than SQLite itself here; the statement is still SQLAlchemy's, so it
+    reads the same on every database.
+    """
+    if rows:
+        connection.exec_driver_sql(_compiled(connection, statement), rows)
+
+
+def _compiled(connection: Connection, statement: Insert) -> str:
+    cache: dict[Insert, str] = connection.info.setdefault("compiled", {})
+    if statement not in cache:
+        cache[statement] = str(statement.compile(dialect=connection.dialect))
+    return cache[statement]

@@ -1,0 +1,291 @@
+"""The tables. The database is the truth: whatever is not here (or still in the log) is not known.
+
+Times are unix seconds (UTC) as doubles; JSON is text or bytes as msgspec writes it; ids of accounts are ours.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+VERSION = 1
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# --- the stream's bookkeeping: written in the same transaction as what a batch changed -------------------------
+
+offsets = Table(
+    "offsets",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("topic", String, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next", BigInteger, nullable=False, comment="the first record not yet taken care of"),
+    Column("applied", BigInteger, nullable=False, default=0),
+    Column("duplicates", BigInteger, nullable=False, default=0),
+    Column("dead_lettered", BigInteger, nullable=False, default=0),
+    Column("forwarded", BigInteger, nullable=False, default=0, comment="passed on to another account's partition"),
+    Column("epoch", BigInteger, nullable=False, default=0, comment="whoever claimed the partition last; the fence"),
+)
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("topic", String, primary_key=True),
+    Column("producer", String, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False, comment="the newest message of that producer this room has applied"),
+)
+outlets = Table(
+    "outlets",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("topic", String, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next", BigInteger, nullable=False, default=1, comment="the next sequence to give"),
+    Column("published", BigInteger, nullable=False, default=0, comment="all up to here are in the log"),
+)
+outgoing = Table(
+    "outgoing",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("topic", String, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# --- what happened, to whom ------------------------------------------------------------------------------------
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("digest", LargeBinary(16), primary_key=True, comment="blake2b-128 of connection NUL event id"),
+    Column("forget", Integer, nullable=False, comment="unix day after which it may be forgotten; 0 never"),
+    sqlite_with_rowid=False,
+)
+archive = Table(
+    "archive",
+    metadata,
+    Column("row", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("account", String, nullable=False),
+    Column("occurred_at", Double, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("event", String, nullable=False, comment="the event's id"),
+    Column("body", LargeBinary, nullable=False, comment="the Event as JSON, with the vendor's own references"),
+    Index("archive_by_account", "account", "occurred_at"),
+)
+links = Table(
+    "links",
+    metadata,
+    Column("reference", String, primary_key=True),
+    Column("account", String, nullable=False, index=True),
+    Column("how", String, nullable=False, comment="record · key · domain · person · merge"),
+    Column("at", Double, nullable=False),
+)
+merges = Table(
+    "merges",
+    metadata,
+    Column("absorbed", String, primary_key=True),
+    Column("survivor", String, nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+# --- how a customer is -----------------------------------------------------------------------------------------
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("partition", Integer, nullable=False, index=True),
+    Column("state", LargeBinary, nullable=False, comment="the structured row of measures, see meta['row']"),
+    Column("scored_at", Double, nullable=False),
+    Column("last_event_at", Double, nullable=False),
+    Column("health", Double),
+    Column("band", String),
+    Column("risk", Double),
+    Column("driver", Text, comment="the first driver in words"),
+    Column("model_version", Integer, nullable=False, default=0),
+)
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("name", Text),
+    Column("domain", Text),
+    Column("owner", Text),
+    Column("owner_email", Text),
+    Column("parent", String),
+    Column("renewal_on", String),
+    Column("mrr", Double, comment="in `currency`, of the entities `subscription`"),
+    Column("currency", String),
+    Column("merged_into", String),
+    Column("facts", Text, nullable=False, comment="JSON: fact -> [occurred_at, event id, value]; newest wins"),
+)
+entities = Table(
+    "entities",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("reference", String, primary_key=True),
+    Column("kind", String, nullable=False, comment="ticket, subscription, invoice, opportunity"),
+    Column("state", LargeBinary, nullable=False, comment="JSON: its last state, with the times that order it"),
+)
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("reference", String, primary_key=True),
+    Column("account", String, nullable=False, index=True),
+    Column("name", Text),
+    Column("email", Text),
+    Column("last_seen_at", Double, nullable=False),
+    Column("facts", Text, nullable=False, comment="JSON as in profiles"),
+)
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("account", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("health", Double, nullable=False),
+    Column("was", Double),
+    Column("band", String, nullable=False),
+    Column("was_band", String),
+    Column("message", LargeBinary, nullable=False, comment="the hub.Health as JSON, as published"),
+    Index("ledger_by_account", "account", "at"),
+    Index("ledger_by_time", "at"),
+    sqlite_with_rowid=False,
+)
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("due", Double, nullable=False, comment="when its horizon has passed"),
+    Column("features", LargeBinary, nullable=False, comment="float32s in the order of config_version"),
+    Column("predictions", Text, nullable=False, comment="JSON: expert -> probability, as predicted then"),
+    Column("config_version", String, nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Index("snapshots_due", "partition", "due"),
+)
+labels = Table(
+    "labels",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("matured_at", Double, nullable=False, index=True),
+    Column("lost", Integer, nullable=False),
+    Column("predictions", Text, nullable=False),
+    Column("taught", Integer, nullable=False, comment="model version that learned it"),
+)
+models = Table(
+    "models",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("trained_through", Double, nullable=False, comment="newest maturity among the labels it learned"),
+    Column("config_version", String, nullable=False),
+    Column("body", Text, nullable=False, comment="JSON: weights, scalers, optimizers, mixture, measures of quality"),
+)
+configs = Table(
+    "configs",
+    metadata,
+    Column("version", String, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("body", Text, nullable=False, comment="JSON of measures, scorecard, outcome as validated"),
+)
+
+# --- what left, and what could not -----------------------------------------------------------------------------
+
+desired = Table(
+    "desired",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, comment="sequence of the health it was taken from"),
+    Column("target", String, comment="None: the account does not live there"),
+    Column("fields", Text, nullable=False, comment="JSON wanted"),
+    Column("shown", Text, comment="JSON last accepted by the destination"),
+    Column("shown_at", Double),
+    Column("state", String, nullable=False, comment="due · pending · shown · rejected · absent"),
+    Column("job", String),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Double, nullable=False, default=0),
+    Column("reason", Text),
+    Index("desired_due", "sink", "state", "next_at"),
+)
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("key", String, primary_key=True, comment="idempotency key"),
+    Column("account", String, nullable=False, index=True),
+    Column("target", String, nullable=False),
+    Column("body", Text, nullable=False, comment="JSON of the alert's parts and its health"),
+    Column("state", String, nullable=False, comment="due · pending · sent · rejected"),
+    Column("job", String),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Double, nullable=False, default=0),
+    Column("at", Double, nullable=False),
+    Column("reason", Text),
+    Index("alerts_due", "sink", "state", "next_at"),
+)
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("sink", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("outcome", String, nullable=False, comment="ok · retry · reject · pending"),
+    Column("reason", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("took", Double, nullable=False, comment="seconds of the call"),
+    Column("fields", Text, nullable=False, comment="JSON of what was written"),
+    Index("receipts_by_account", "account", "at"),
+)
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("paused", Integer, nullable=False, default=0),
+    Column("reason", Text),
+    Column("open_until", Double, nullable=False, default=0, comment="the breaker lets nothing through until then"),
+    Column("failures", Integer, nullable=False, default=0),
+)
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", String, primary_key=True, comment="from where it was: made of facts, so a repeat is one row"),
+    Column("at", Double, nullable=False, index=True),
+    Column("stage", String, nullable=False, comment="normalize · apply · deliver"),
+    Column("connection", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("version", String, nullable=False, comment="of the plugin that could not"),
+    Column("context", Text, nullable=False, comment="JSON: path, headers, topic, partition, offset, account, sink"),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String, nullable=False, comment="open · replayed"),
+)
