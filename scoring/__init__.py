@@ -1,0 +1,1 @@
+"""How a customer is: measures, scorecard, models, and the rooms that keep them current."""
