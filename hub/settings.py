@@ -66,7 +66,7 @@ class Settings(BaseModel):
 
 
 def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) -> tuple[Settings, dict[str, str]]:
-    """Read the settings: ours as a tree, and the plugins' `PULSEHUB_<VENDOR>_*` as they are.
+    """Read the settings: ours as a tree, and what plugins are given: their `PULSEHUB_<VENDOR>_*`, and how to mail.
 
     The file is `config`, or `PULSEHUB_CONFIG`, or the first of `pulsehub.toml` and `<data>/pulsehub.toml` there is.
     Keys of the file that belong to plugins stand in a table of the vendor's name: `[zendesk]`, `signing_secret = "..."`.
@@ -86,11 +86,15 @@ def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) ->
             elif name != "config":
                 rest[key] = value
     try:
-        return Settings.model_validate(ours), rest
+        settings = Settings.model_validate(ours)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{PREFIX}{name.upper()} (or {name} in pulsehub.toml): {first['msg']}") from None
+    for_plugins = {"public_url": settings.public_url, "mail_from": settings.mail_from}
+    if settings.smtp_url:
+        for_plugins["smtp_url"] = settings.smtp_url.get_secret_value()
+    return settings, rest | {f"{PREFIX}{name}".upper(): value for name, value in for_plugins.items()}
 
 
 def _file(environ: Mapping[str, str], config: Path | None) -> dict[str, Any]:
