@@ -1,0 +1,1 @@
+"""What happened, to whom: the door, identity, dead letters, and files of the past."""
