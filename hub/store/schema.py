@@ -229,6 +229,8 @@ desired = Table(
     Column("fields", Text, nullable=False, comment="JSON wanted"),
     Column("shown", Text, comment="JSON last accepted by the destination"),
     Column("shown_at", Double),
+    Column("pushing", Text, comment="JSON on its way, or of a push whose end we never learned"),
+    Column("pushed_at", Double, comment="when the last push began"),
     Column("state", String, nullable=False, comment="due · pending · shown · rejected · absent"),
     Column("job", String),
     Column("attempts", Integer, nullable=False, default=0),
@@ -244,6 +246,7 @@ alerts = Table(
     Column("account", String, nullable=False, index=True),
     Column("target", String, nullable=False),
     Column("body", Text, nullable=False, comment="JSON of the alert's parts and its health"),
+    Column("pushed_at", Double, comment="when the last push began"),
     Column("state", String, nullable=False, comment="due · pending · sent · rejected"),
     Column("job", String),
     Column("attempts", Integer, nullable=False, default=0),
@@ -275,6 +278,16 @@ destinations = Table(
     Column("reason", Text),
     Column("open_until", Double, nullable=False, default=0, comment="the breaker lets nothing through until then"),
     Column("failures", Integer, nullable=False, default=0),
+    Column("ok_at", Double, comment="when it last took something"),
+)
+warned = Table(
+    "warned",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", Double, comment="when people were last told that it fell; None: never"),
+    Column("health", Double, comment="what it had fallen to then"),
+    Column("open", Integer, nullable=False, comment="1: they believe it is at risk"),
+    Column("held_since", Double, comment="when it fell again within the quiet period, which nobody was told yet"),
 )
 dead_letters = Table(
     "dead_letters",
