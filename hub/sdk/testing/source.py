@@ -195,6 +195,8 @@ class SourceContract:
         except RejectedError:
             return
         for raw in raws:
+            events: list[Event] = []
             with contextlib.suppress(RejectedError, ValueError):
-                for event in list(source.normalize(raw)):
-                    check_event(event, source.name)
+                events = list(source.normalize(raw))
+            for event in events:
+                check_event(event, source.name)
