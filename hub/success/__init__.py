@@ -1,0 +1,1 @@
+"""What a company does about how its customers are."""
