@@ -1,0 +1,95 @@
+"""Who moved, how far, and how they were: questions asked of the ledger.
+
+Each costs a look or two into an index for an account, however often it was rescored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.sql.selectable import ScalarSelect
+
+from hub.store.schema import accounts, ledger, profiles
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How far one account moved since a moment."""
+
+    account: str
+    was: float
+    health: float
+
+    @property
+    def change(self) -> float:
+        """Signed points."""
+        return self.health - self.was
+
+
+def moves(connection: Connection, since: float, *, least: float = 1.0) -> list[Move]:
+    """Every account that moved by at least so many points since then, furthest first.
+
+    Accounts that are younger than `since` have not moved: they have come.
+    """
+    was = before(since).label("was")
+    then = (
+        select(accounts.c.id, accounts.c.health, was)
+        .select_from(accounts.outerjoin(profiles, profiles.c.account == accounts.c.id))
+        .where(profiles.c.merged_into.is_(None), accounts.c.scored_at > since, accounts.c.health.is_not(None))
+        .subquery()
+    )
+    change = then.c.health - then.c.was
+    asked = (
+        select(then.c.id, then.c.was, then.c.health)
+        .where(func.abs(change) >= least)
+        .order_by(func.abs(change).desc(), then.c.id)
+    )
+    return [Move(*row) for row in connection.execute(asked)]
+
+
+def furthest(connection: Connection, ids: Sequence[str], since: float) -> dict[str, bytes]:
+    """For each account the ledger's message of its largest single move since then."""
+    if not ids:
+        return {}
+    step = func.abs(ledger.c.health - func.coalesce(ledger.c.was, ledger.c.health))
+    ranked = (
+        select(
+            ledger.c.account,
+            ledger.c.message,
+            func.row_number()
+            .over(partition_by=ledger.c.account, order_by=(step.desc(), ledger.c.at.desc()))
+            .label("n"),
+        )
+        .where(ledger.c.account.in_(ids), ledger.c.at > since)
+        .subquery()
+    )
+    asked = select(ranked.c.account, ranked.c.message).where(ranked.c.n == 1)
+    return {row[0]: bytes(row[1]) for row in connection.execute(asked)}
+
+
+def before(moment: float) -> ScalarSelect[Any]:
+    """The health an account had at a moment; to be selected beside `accounts`."""
+    return (
+        select(ledger.c.health)
+        .where(ledger.c.account == accounts.c.id, ledger.c.at <= moment)
+        .order_by(ledger.c.at.desc(), ledger.c.sequence.desc())
+        .limit(1)
+        .correlate(accounts)
+        .scalar_subquery()
+    )
+
+
+def histories(connection: Connection, ids: Sequence[str], moments: Sequence[float]) -> dict[str, list[float | None]]:
+    """The health of each account at each of these moments: None before it had one.
+
+    Costs one look into an index for each, however often the accounts were rescored.
+    """
+    if not ids:
+        return {}
+    asked = select(accounts.c.id, *(before(m).label(f"m{n}") for n, m in enumerate(moments))).where(
+        accounts.c.id.in_(ids)
+    )
+    return {row[0]: list(row[1:]) for row in connection.execute(asked)}

@@ -1,0 +1,208 @@
+"""What the web face is handed: the composition root fills it in, nothing here knows the rooms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from hub.sdk.health import Band
+from hub.settings import Settings
+from hub.store.database import Database
+from hub.store.live import Live
+
+
+class Driver(Protocol):
+    """A signed share of a health value; `hub.Driver` is one."""
+
+    @property
+    def name(self) -> str:
+        """The measure's or expert's name."""
+
+    @property
+    def text(self) -> str:
+        """The same in words, with its number."""
+
+    @property
+    def points(self) -> float:
+        """Health points it adds to the base, or takes."""
+
+    @property
+    def dimension(self) -> str:
+        """adoption, support, billing, ..."""
+
+
+class Measure(Protocol):
+    """A number kept of an account."""
+
+    @property
+    def name(self) -> str:
+        """As declared."""
+
+    @property
+    def label(self) -> str:
+        """In words."""
+
+    @property
+    def value(self) -> float | None:
+        """None: not known."""
+
+    @property
+    def unit(self) -> str:
+        """What the value counts; may be empty."""
+
+    @property
+    def dimension(self) -> str:
+        """adoption, support, billing, ..."""
+
+    @property
+    def as_of(self) -> float | None:
+        """Unix seconds of the newest event it has seen; None: none yet."""
+
+
+class Explanation(Protocol):
+    """One account's health and everything it is made of: base + all drivers' points = health."""
+
+    @property
+    def health(self) -> float:
+        """0 to 100."""
+
+    @property
+    def band(self) -> Band:
+        """With hysteresis."""
+
+    @property
+    def risk(self) -> float:
+        """Probability of losing the customer within the horizon."""
+
+    @property
+    def base(self) -> float:
+        """The health of a customer of whom nothing is known."""
+
+    @property
+    def drivers(self) -> Sequence[Driver]:
+        """Strongest first."""
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        """In the order of their declaration."""
+
+    @property
+    def as_of(self) -> float:
+        """Unix seconds."""
+
+    @property
+    def config_version(self) -> str:
+        """Of measures and scorecard."""
+
+    @property
+    def model_version(self) -> int:
+        """0 before any model has learned."""
+
+
+class Deliveries(Protocol):
+    """What a person may do about deliveries; called in a worker thread, may wait for the database."""
+
+    def pause(self, sink: str, reason: str) -> None:
+        """Stop pushing to a destination; what it should show is kept and goes on changing."""
+
+    def resume(self, sink: str) -> None:
+        """Go on, closing the breaker."""
+
+    def replay(self, sink: str) -> int:
+        """Make everything that destination rejected due again; how many that were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """A configured source, as the door counts it.
+
+    Attributes:
+        name: the connection's name.
+        vendor: its plugin.
+        path: where it is to be sent to.
+        accepted, duplicates, dead_lettered: since the program started.
+    """
+
+    name: str
+    vendor: str
+    path: str
+    accepted: int = 0
+    duplicates: int = 0
+    dead_lettered: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """An installed plugin: `reason` says why, where `state` is `failed`."""
+
+    name: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A room that stands still, and why."""
+
+    room: str
+    reason: str
+    since: float
+
+
+def _none() -> tuple[()]:
+    return ()
+
+
+def _nothing() -> Mapping[str, int]:
+    return {}
+
+
+def _no_rates() -> Mapping[str, float]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything pages and API read, and the few things they may do.
+
+    Attributes:
+        settings: the installation's.
+        database: the truth.
+        live: what just happened.
+        explain: why an account's health is what it is; None if it was never scored.
+        lag: records each room has not yet taken, by the room's name (`scoring.rescore`).
+        counters: the books: `received`, `applied`, `duplicates`, `dead_lettered`, `pending`, `forwarded`.
+        rates: records a second over the last minute, by topic (`events`, `health`, `actions`).
+        sources: the configured sources.
+        sinks: names of the configured destinations.
+        plugins: the installed plugins.
+        halted: rooms that stand still.
+        ready: why the program cannot work now, beside what `halted` and the database say; empty if it can.
+        deliveries: pause, resume, replay; None where another process owns them.
+        replay_dead_letters: sends dead letters through again, by id, and says how many; None likewise.
+        now: unix seconds; the installation's clock.
+        door_paths: beginnings of paths that guard themselves (signatures, not tokens).
+        version: of the program.
+    """
+
+    settings: Settings
+    database: Database
+    live: Live
+    explain: Callable[[Connection, str], Explanation | None]
+    lag: Callable[[], Mapping[str, int]] = _nothing
+    counters: Callable[[], Mapping[str, int]] = _nothing
+    rates: Callable[[], Mapping[str, float]] = _no_rates
+    sources: Callable[[], Sequence[Listening]] = _none
+    sinks: Sequence[str] = ()
+    plugins: Sequence[Plugin] = ()
+    halted: Callable[[], Sequence[Halt]] = _none
+    ready: Callable[[], Sequence[str]] = _none
+    deliveries: Deliveries | None = None
+    replay_dead_letters: Callable[[Sequence[str]], int] | None = None
+    now: Callable[[], float] = field(default=time.time)
+    door_paths: tuple[str, ...] = ("/in/", "/v1/")
+    version: str = ""
