@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import plugins
+from hub.cli import leaving, look, plugins
 from hub.cli.context import choose_config
 
 app = typer.Typer(
@@ -30,5 +30,8 @@ def _settings(
     choose_config(config)
 
 
+app.command("accounts")(look.accounts)
+app.command("events")(look.events)
+app.command("deliveries")(leaving.deliveries)
 app.command("plugins")(plugins.list_plugins)
 app.command("version")(plugins.version)

@@ -1,13 +1,19 @@
-"""What every command starts from: the settings, and the plugins they configure."""
+"""What every command starts from: the settings, and the installation's database to read."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub import settings as reading
+from sqlalchemy import Connection, make_url
+
+from hub import settings as settings_of
+from hub.sdk.errors import HubError
 from hub.settings import Settings
+from hub.store.database import Database
 
 
 @dataclass(slots=True)
@@ -29,4 +35,26 @@ def load() -> tuple[Settings, dict[str, str]]:
     Raises:
         ConfigError: a setting is unknown or wrong.
     """
-    return reading.load(os.environ, _chosen.config)
+    return settings_of.load(os.environ, _chosen.config)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """The installation's database.
+
+    Raises:
+        HubError: there is none yet.
+    """
+    file = make_url(settings.database).database
+    if file and not Path(file).exists():
+        raise HubError(f"there is no installation in {settings.data} yet; `pulsehub up` or `pulsehub demo` makes one")
+    with Database(settings.database) as database:
+        yield database
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A look into the installation's database, beside a running hub or without one."""
+    settings, _ = load()
+    with opened(settings) as database, database.read() as connection:
+        yield connection
