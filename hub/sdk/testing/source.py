@@ -159,7 +159,7 @@ class SourceContract:
     def test_hostile_bodies_are_rejected_or_harmless(self) -> None:
         source = self.source("first")
 
-        @settings(max_examples=self.examples, deadline=None, suppress_health_check=list(HealthCheck))
+        @self._tries()
         @given(hostile_bodies(self.bodies()))
         def check(body: bytes) -> None:
             try:
@@ -175,13 +175,21 @@ class SourceContract:
         names = sorted(self.signed(body, "first", self.at).headers)
         texts = st.text(st.characters(max_codepoint=255), max_size=60) | st.just("t=" + "9" * 5000)
 
-        @settings(max_examples=self.examples, deadline=None, suppress_health_check=list(HealthCheck))
+        @self._tries()
         @given(st.dictionaries(st.sampled_from([*names, "authorization"]), texts))
         def check(headers: dict[str, str]) -> None:
             hook = self.signed(body, "first", self.at)
             self._survive(source, dataclasses.replace(hook, headers=headers))
 
         check()
+
+    def _tries(self) -> settings:
+        return settings(
+            max_examples=self.examples,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+        )
 
     def _cut(self, source: Source, body: bytes, now: datetime) -> Sequence[Raw]:
         return source.decode(self.signed(body, "first", now), now)
