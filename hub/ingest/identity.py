@@ -184,7 +184,7 @@ def _suffixes() -> PublicSuffixList:
 @cache
 def _free() -> tuple[frozenset[str], frozenset[str]]:
     """Free-mail domains, and names that are so under every suffix."""
-    lines = files(__package__).joinpath("freemail.txt").read_text("utf-8").split("\n")
+    lines = files("hub.ingest").joinpath("freemail.txt").read_text("utf-8").split("\n")
     entries = [line for raw in lines if (line := raw.strip()) and not line.startswith("#")]
     return (
         frozenset(entry for entry in entries if not entry.endswith(".*")),

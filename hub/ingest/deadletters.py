@@ -1,0 +1,109 @@
+"""What could not be taken, kept with its bytes, its reason and the version that could not, until a person says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
+
+from hub.store import schema
+from hub.streams.room import Record, Step
+from hub.streams.topics import DEAD_LETTERS, TopicSpec
+
+
+class Dead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One dead letter; the message of topic `dead-letters`.
+
+    Attributes:
+        id: made of facts, so that the same letter is one row however often it comes.
+        at: unix seconds.
+        stage: `normalize` (a plugin could not read a record), `apply` (an event could not be applied) or `deliver`
+            (a destination refused).
+        connection: the source it came through, or the sink it was for.
+        reason: why, in words; quotes nothing a customer wrote.
+        version: of the plugin that could not, where known.
+        context: where it was. `normalize`: `path`, `received_at`, `sent_at` (ISO); `apply`: `topic`, `partition`,
+            `offset`, `account`; `deliver`: `sink`, `account`, `key`.
+        body: the bytes: a vendor's record, an event as on the log, or a delivery.
+    """
+
+    id: str
+    at: float
+    stage: str
+    connection: str
+    reason: str
+    version: str = ""
+    context: dict[str, str | int | float | None] = msgspec.field(default_factory=dict)
+    body: bytes = b""
+
+
+def letter_id(stage: str, connection: str, *facts: bytes) -> str:
+    """An id made of what failed, where."""
+    digest = hashlib.blake2b(digest_size=10)
+    for fact in (stage.encode(), connection.encode("utf-8", "replace"), *facts):
+        digest.update(b"%d:" % len(fact) + fact)
+    return f"dl_{digest.hexdigest()}"
+
+
+_read: Final = msgspec.json.Decoder(Dead).decode
+_TABLE: Final = schema.dead_letters
+_INSERT: Final = insert(_TABLE)
+_UPSERT: Final = _INSERT.on_conflict_do_update(
+    index_elements=[_TABLE.c.id],
+    # the same thing failing again is one letter, and open again if it had been replayed in between
+    set_={name: _INSERT.excluded[name] for name in ("at", "reason", "version", "context", "state")},
+)
+
+
+class DeadLetters:
+    """The room that puts dead letters where people find them: topic `dead-letters` into the table of that name."""
+
+    name = "ingest.dead_letters"
+    topic: TopicSpec = DEAD_LETTERS
+    tick_every: float | None = None
+
+    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+        """Nothing is kept in memory."""
+
+    def step(self, _connection: Connection, batch: Sequence[Record]) -> Step:
+        """One row a letter; what cannot be read as one is kept as a letter about itself."""
+        return Step(write=partial(_store, [_letter(record) for record in batch]))
+
+    def tick(self, _connection: Connection) -> Step | None:
+        """Time changes nothing here."""
+        return None
+
+
+def _letter(record: Record) -> Dead:
+    try:
+        return _read(record.value)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return Dead(
+            id=letter_id("apply", "", record.value),
+            at=record.timestamp,
+            stage="apply",
+            connection="",
+            reason=f"a dead letter that cannot be read: {error}",
+            context={"topic": DEAD_LETTERS.name, "partition": record.partition, "offset": record.offset},
+            body=record.value,
+        )
+
+
+def _store(letters: Sequence[Dead], connection: Connection) -> None:
+    rows = [
+        {
+            **{
+                name: getattr(letter, name) for name in ("id", "at", "stage", "connection", "reason", "version", "body")
+            },
+            "context": msgspec.json.encode(letter.context).decode(),
+            "state": "open",
+        }
+        for letter in letters
+    ]
+    if rows:
+        connection.execute(_UPSERT, rows)

@@ -1,0 +1,54 @@
+"""Which ids are known already: those taken lately, from memory; all others, from the table of ids applied.
+
+What this misses (an id taken but not yet applied when the process starts again) the transaction that applies events
+finds: an event counts once because its digest can be inserted once. Here it only saves the work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, select
+
+from hub.store import schema
+from hub.store.database import Database
+
+_MOST: Final = 200_000  # digests remembered in each of two halves, about 20 MB
+_SEEN: Final = select(schema.seen.c.digest).where(schema.seen.c.digest.in_(bindparam("digests", expanding=True)))
+_ASKED: Final = 500  # digests a query; SQLite takes 32,766 parameters, but compiles a statement for each number
+
+
+def digest_of(connection: str, event_id: str) -> bytes:
+    """16 bytes that stand for an event's id, as table `seen` keeps them."""
+    return hashlib.blake2b(f"{connection}\0{event_id}".encode("utf-8", "replace"), digest_size=16).digest()
+
+
+class Known:
+    """The ids that need not be appended again.
+
+    Args:
+        database: holds `seen`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._young: set[bytes] = set()
+        self._old: set[bytes] = set()
+
+    def among(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of `digests` that are known; one query for every 500 that memory does not hold. Any thread."""
+        known = {digest for digest in digests if digest in self._young or digest in self._old}
+        wanted = list(set(digests) - known)
+        if wanted:
+            with self._database.read() as connection:
+                for at in range(0, len(wanted), _ASKED):
+                    known.update(connection.scalars(_SEEN, {"digests": wanted[at : at + _ASKED]}))
+        return known
+
+    def remember(self, digests: Iterable[bytes]) -> None:
+        """Ids that are in the log now; call it only once they are there durably."""
+        self._young.update(digests)
+        if len(self._young) > _MOST:
+            self._old, self._young = self._young, set()

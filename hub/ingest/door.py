@@ -1,0 +1,141 @@
+"""The door: `POST /in/{connection}`, and the paths that sources declare.
+
+One body at a time: read, verified, cut into records, normalized, resolved, appended once, answered. The answer is
+given when the log has it durably, and nothing else is written, so there is nothing that could disagree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from hub.ingest.answers import RefusedError, Send, say
+from hub.ingest.body import GoneError, Receive, read_body
+from hub.ingest.intake import Intake, Parcel
+from hub.ingest.pressure import Pressure
+from hub.ingest.raw import keep
+from hub.ingest.reading import open_hook, read
+from hub.sdk.contracts import Source, Webhook
+
+_log: Final = logging.getLogger("ingest")
+_PREFIX: Final = "/in/"
+_MOST_AT_ONCE: Final = 256  # bodies in hand, so at most so many times `max_body` bytes
+
+
+class Door:
+    """An ASGI application.
+
+    Args:
+        sources: the configured connections.
+        intake: what appends.
+        pressure: what says "later".
+        max_body: bytes, as sent and after decompression.
+        patience: seconds in which a body must have come.
+        versions: connection -> version of its plugin, for dead letters.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        intake: Intake,
+        pressure: Pressure,
+        *,
+        max_body: int = 1_048_576,
+        patience: float = 30.0,
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
+        self._own = {path: source for source in sources for path in source.paths}
+        self._named = {_PREFIX + source.name: source for source in sources}
+        self._intake = intake
+        self._pressure = pressure
+        self._max_body = max_body
+        self._patience = patience
+        self._versions = versions or {}
+        self._in_hand = 0
+        # one thread: what it does is Python, and two would only take turns; the loop stays free for others
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="door")
+
+    def owns(self, path: str) -> bool:
+        """Whether a request for this path is ours to answer."""
+        return path.startswith(_PREFIX) or path in self._own
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request; never with a 5xx but 503."""
+        path: str = scope["path"]
+        try:
+            counts = await self._take(scope, receive)
+        except GoneError:
+            return
+        except RefusedError as refused:
+            status = 400 if refused.final and path in self._own else refused.status
+            await say(send, status, {"code": refused.code, "message": str(refused)}, refused.headers)
+            return
+        await say(send, 200, counts)
+
+    def close(self) -> None:
+        """Finish what is in hand."""
+        self._thread.shutdown()
+
+    async def _take(self, scope: Mapping[str, Any], receive: Receive) -> dict[str, int]:
+        path: str = scope["path"]
+        source = self._own.get(path) or self._named.get(path)
+        if source is None:
+            raise RefusedError(404, "unknown_connection", "no connection of this name is configured")
+        if scope["method"] != "POST":
+            raise RefusedError(405, "method_not_allowed", "webhooks are POSTed", allow="POST")
+        if self._in_hand >= _MOST_AT_ONCE:
+            raise RefusedError(503, "too_busy", "too many requests at once", retry_after="1")
+        self._in_hand += 1
+        try:
+            headers = _headers(scope["headers"])
+            body = await read_body(receive, headers, self._max_body, self._patience)
+            hook = Webhook(path=path, headers=headers, body=body, query=_query(scope["query_string"]))
+            parcel = await self._keep(source, hook)
+        finally:
+            self._in_hand -= 1
+        return {
+            "accepted": parcel.accepted,
+            "duplicates": parcel.duplicates,
+            "dead_lettered": parcel.dead_lettered,
+        }
+
+    async def _keep(self, source: Source, hook: Webhook) -> Parcel:
+        try:
+            loop = asyncio.get_running_loop()
+            parcel, appended = await loop.run_in_executor(self._thread, self._append, source, hook)
+            await asyncio.wrap_future(appended)
+        except RefusedError:
+            raise
+        except Exception as error:  # a full disk, a database that cannot be read
+            _log.exception("ingest.append_failed", extra={"connection": source.name, "error": type(error).__name__})
+            raise RefusedError(503, "cannot_keep", "it could not be written down", retry_after="10") from None
+        return parcel
+
+    def _append(self, source: Source, hook: Webhook) -> tuple[Parcel, Future[None]]:
+        self._pressure.check()
+        now = datetime.now(UTC)
+        events, letters = read(source, open_hook(source, hook, now), now, self._versions.get(source.name, ""))
+        raw = (source.name, keep(source.name, hook, now)) if source.keeps_raw else None
+        parcel = self._intake.pack(events, now.timestamp(), letters, raw)
+        return parcel, self._intake.append(parcel)
+
+
+def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _query(text: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
+    except ValueError:
+        raise RefusedError(400, "bad_query", "the query has too many parts") from None
