@@ -13,8 +13,8 @@ from typing import Final, get_args
 import numpy as np
 
 from hub import Band, ConfigError
-from scoring.config import Scorecard
 from scoring.arrays import Codes, Floats, expit
+from scoring.config import Scorecard
 
 HEALTH_VERSION: Final = 1
 """Of the map from risk to health; a change of it changes what every health means."""

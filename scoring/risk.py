@@ -175,7 +175,9 @@ def apply(state: Regressions, names: Sequence[str]) -> Applied:
     return Applied(
         means=np.array([state.scaling.means.get(name, 0.0) for name in half]),
         scales=np.where(varied, 1.0 / np.sqrt(np.where(varied, variances, 1.0)), 0.0),
-        weights=np.array([[model.weights.get(name, 0.0) for model in models] for name in names]).reshape(-1, len(models)),
+        weights=np.array([[model.weights.get(name, 0.0) for model in models] for name in names]).reshape(
+            -1, len(models)
+        ),
         intercepts=np.array([model.intercept for model in models]) - math.log(state.weight),
     )
 

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from hub import ConfigError
-from scoring.config import Measure, Scorecard, Transform
 from scoring.arrays import Floats
+from scoring.config import Measure, Scorecard, Transform
 
 STEEPNESS: Final = 6.0  # the best and the worst card are e^6 apart in odds, 20 times either side of the base rate
 _MISSING: Final = {"neutral": 0.5, "worst": 0.0, "best": 1.0}

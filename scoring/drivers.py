@@ -1,0 +1,78 @@
+"""Why a health is what it is, in words: the strongest few of its additive parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from hub import Driver
+from scoring.config import Measure
+
+CAP: Final = "cap"
+SPECIAL: Final[Mapping[str, str]] = {
+    CAP: "evidence beyond what any model is believed in",
+    "model": "the models learned from more customers",
+    "prior": "what is usual among your customers",
+    "override": "set by hand",
+}
+"""Parts that are no measure's, in words."""
+_DIGITS: Final = ((10.0, 0), (1.0, 1), (0.0, 2))  # least size, digits after the point
+_LEAST: Final = 0.05  # points; less is shown as nothing
+
+
+def number(value: float, unit: str = "") -> str:
+    """A number as people write it.
+
+    >>> number(3.0), number(0.256), number(12.34), number(1234567.8), number(-0.004), number(math.nan)
+    ('3', '0.26', '12', '1,234,568', '0', 'unknown')
+    >>> number(0.25, "%")
+    '25'
+    """
+    if not math.isfinite(value):
+        return "unknown"
+    if unit == "%":
+        value *= 100.0
+    digits = next(digits for least, digits in _DIGITS if abs(value) >= least)
+    shown = f"{value:,.{digits}f}"
+    shown = shown.rstrip("0").rstrip(".") if digits else shown
+    return "0" if shown == "-0" else shown
+
+
+def words(measure: Measure, value: float) -> str:
+    """A measure's label with its number; that it is unknown, where it is."""
+    if math.isnan(value):
+        rest = measure.label.replace("{n}", "").split()
+        return f"{' '.join(rest)}: not known yet"
+    return measure.label.replace("{n}", number(value, measure.unit))
+
+
+def strongest(
+    parts: Sequence[Measure | str],
+    values: Sequence[float],
+    points: Sequence[float],
+    k: int,
+) -> tuple[list[Driver], float]:
+    """The `k` strongest parts, strongest first, and the points of all the others together.
+
+    Args:
+        parts: a measure for each of `values`, then the names of what is no measure's.
+        values: what the measures read, NaN unknown.
+        points: what each part adds.
+        k: how many to name; fewer come back where the others hardly count.
+
+    Returns:
+        Drivers with points rounded to hundredths, and a rest that is not: together they sum to what `points` do.
+    """
+    order = sorted(range(len(points)), key=lambda place: -abs(points[place]))[:k]
+    drivers = []
+    for place in order:
+        if abs(points[place]) < _LEAST:
+            break
+        part = parts[place]
+        drivers.append(
+            Driver(part, SPECIAL.get(part, part), round(points[place], 2))
+            if isinstance(part, str)
+            else Driver(part.name, words(part, values[place]), round(points[place], 2), part.dimension)
+        )
+    return drivers, math.fsum(points) - math.fsum(driver.points for driver in drivers)

@@ -1,0 +1,203 @@
+"""Everything learned from labels: plain data that travels as JSON, and the pure function that teaches it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from hub.store import schema
+from scoring import risk
+from scoring.arrays import logit
+from scoring.calibration import Platt
+from scoring.config import Measure, Scorecard
+from scoring.mixture import LIMIT, Mixture
+from scoring.recency import center, sign_of_life
+
+CARD: Final = "scorecard"
+"""The scorecard at its word."""
+CARD_CALIBRATED: Final = "scorecard_calibrated"
+RECENCY: Final = "recency"
+BASE_RATE: Final = "base_rate"
+"""Says the same of everybody: what any other expert has to beat."""
+EXPERTS: Final = (CARD, CARD_CALIBRATED, RECENCY, *risk.REGRESSIONS, BASE_RATE)
+MIX: Final = "mix"
+"""The name under which the mixture's own prediction travels beside its experts'."""
+
+ENOUGH: Final = 100
+ENOUGH_OF_EACH: Final = 10
+_TRUST_IN_CARD: Final = 0.75  # the rest is shared; a new installation has nothing but its scorecard
+_PRIOR_LABELS: Final = 20.0  # what the scorecard's base rate is worth
+_MEMORY: Final = 1.0 - 1.0 / 20_000.0  # of the base rate, in labels
+
+
+class Judged(Protocol):
+    """The part of an installation's configuration that judging needs; `scoring.loading.Config` is one."""
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The columns of every matrix of values."""
+
+    @property
+    def scorecard(self) -> Scorecard:
+        """Weights, outcome, base rate, bands."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever any of it does."""
+
+
+class Lesson(NamedTuple):
+    """One matured label.
+
+    Attributes:
+        predictions: probabilities by expert, as predicted when the snapshot was taken.
+        lost: what became of the customer.
+        matured_at: unix seconds.
+        features: as `scoring.features.lesson` reads them; None if nobody knows any more what they were called.
+    """
+
+    predictions: Mapping[str, float]
+    lost: bool
+    matured_at: float
+    features: Mapping[str, float] | None
+
+
+class Missing(NamedTuple):
+    """Labels still needed before the models are listened to; all 0 when they are.
+
+    Attributes:
+        labels: in all.
+        lost: of customers who left.
+        kept: of customers who stayed.
+    """
+
+    labels: int
+    lost: int
+    kept: int
+
+
+class Model(msgspec.Struct, kw_only=True):
+    """One version of what was learned.
+
+    Attributes:
+        version: 1, 2, ...; 0 before any was published.
+        at: unix seconds when it was published.
+        trained_through: newest maturity among the labels it learned; 0 before any.
+        config_version: of the configuration it was last taught under.
+        labels: how many it learned.
+        lost: how many of them were customers who left.
+        seen: the same with old labels fading, begun with what the scorecard's base rate is worth.
+        left: likewise of those who left; `left / seen` is the base rate.
+        regressions: state of the regressions.
+        calibrations: by expert.
+        mixture: weights of the experts.
+    """
+
+    version: int = 0
+    at: float = 0.0
+    trained_through: float = 0.0
+    config_version: str
+    labels: int = 0
+    lost: int = 0
+    seen: float
+    left: float
+    regressions: risk.Regressions
+    calibrations: dict[str, Platt]
+    mixture: Mixture
+
+    @property
+    def missing(self) -> Missing:
+        """What is missing before the models are listened to."""
+        kept = self.labels - self.lost
+        each = Missing(0, max(0, ENOUGH_OF_EACH - self.lost), max(0, ENOUGH_OF_EACH - kept))
+        return each._replace(labels=max(0, ENOUGH - self.labels, each.lost + each.kept))
+
+    @property
+    def trusted(self) -> bool:
+        """Whether labels suffice; until then health is the scorecard's alone."""
+        return self.missing.labels == 0
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much each expert is listened to; sum 1."""
+        return dict(self.mixture.weights) if self.trusted else {CARD: 1.0}
+
+    def base_rate(self, scorecard: Scorecard) -> float:
+        """Share of customers lost within the horizon: the scorecard's word until labels suffice."""
+        return self.left / self.seen if self.trusted else scorecard.base_rate
+
+
+def fresh(config: Judged) -> Model:
+    """A model that has learned nothing."""
+    rate = config.scorecard.base_rate
+    doubted = (1.0 - _TRUST_IN_CARD) / (len(EXPERTS) - 1)
+    return Model(
+        config_version=config.version,
+        seen=_PRIOR_LABELS,
+        left=_PRIOR_LABELS * rate,
+        regressions=risk.fresh(rate),
+        calibrations={CARD_CALIBRATED: Platt(), RECENCY: Platt()},
+        mixture=Mixture({name: _TRUST_IN_CARD if name == CARD else doubted for name in EXPERTS}),
+    )
+
+
+def taught(model: Model, lessons: Iterable[Lesson], config: Judged) -> Model:
+    """The model after these lessons, in this order; `model` stays as it is.
+
+    What was learned under another configuration is kept by name: a measure that is new begins with no weight.
+    """
+    after = decode(encode(model))
+    teacher = risk.Teacher(after.regressions)
+    zero = logit(config.scorecard.base_rate)
+    silence, middle = sign_of_life(config.measures, config.scorecard.outcome), center(config.scorecard.outcome)
+    for lesson in lessons:
+        opinions = {name: opinion(chance) for name, chance in lesson.predictions.items() if name != MIX}
+        after.mixture.learn(opinions, lost=lesson.lost)
+        if CARD in opinions:
+            after.calibrations[CARD_CALIBRATED].learn(opinions[CARD] - zero, zero, lost=lesson.lost)
+        if lesson.features is not None:
+            if silence is not None and silence in lesson.features:
+                after.calibrations[RECENCY].learn(lesson.features[silence] - middle, zero, lost=lesson.lost)
+            teacher.learn(lesson.features, lost=lesson.lost)
+        after.labels += 1
+        after.lost += lesson.lost
+        after.seen = after.seen * _MEMORY + 1.0
+        after.left = after.left * _MEMORY + lesson.lost
+        after.trained_through = max(after.trained_through, lesson.matured_at)
+    after.regressions = teacher.state()
+    after.config_version = config.version
+    return after
+
+
+def opinion(chance: float) -> float:
+    """Log odds of a predicted probability, within the experts' limit whatever the number."""
+    if not math.isfinite(chance):
+        return 0.0
+    return min(LIMIT, max(-LIMIT, logit(min(1.0 - 1e-9, max(1e-9, chance)))))
+
+
+def encode(model: Model) -> str:
+    """As it is stored: JSON in which every float is exact."""
+    return msgspec.json.encode(model).decode()
+
+
+def decode(body: str) -> Model:
+    """Read what `encode` wrote.
+
+    Raises:
+        msgspec.ValidationError: it is not a model of this program's.
+    """
+    return msgspec.json.decode(body, type=Model)
+
+
+def newest(connection: Connection, *, beyond: int = 0) -> Model | None:
+    """The newest published version, if there is one newer than `beyond`."""
+    models = schema.models
+    body = connection.scalar(
+        select(models.c.body).where(models.c.version > beyond).order_by(models.c.version.desc()).limit(1)
+    )
+    return None if body is None else decode(body)

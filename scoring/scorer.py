@@ -1,0 +1,173 @@
+"""The judgement: measures in, health, band, risk and exact drivers out. Pure, a batch of accounts at a time.
+
+Every expert is a sum over measures in log odds, and so is their mix; health is a monotone function of it. The points of
+a measure are its share of the log odds, in proportion, of the distance between health and its base: the health of a
+customer of whom nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from hub import Driver
+from scoring import risk
+from scoring.arrays import Codes, Floats, Singles, expit, logit
+from scoring.bands import bands, borders, health, slope
+from scoring.config import Measure
+from scoring.drivers import CAP, strongest
+from scoring.features import feature_names, features
+from scoring.mixture import LIMIT
+from scoring.model import BASE_RATE, CARD, CARD_CALIBRATED, EXPERTS, MIX, RECENCY, Judged, Model, fresh
+from scoring.recency import center, sign_of_life
+from scoring.scorecard import Card
+
+_SAME: Final = 1e-6  # log odds; nearer than this the distance is a tangent's
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What was found about n accounts.
+
+    Attributes:
+        health: (n,) 0 to 100.
+        moved: (n,) points since the health before; NaN where there was none.
+        band: (n,) codes, places in `scoring.bands.BANDS`.
+        risk: (n,) probability of losing the customer within the horizon.
+        logit: (n,) its log odds.
+        base: health of a customer of whom nothing is known.
+        points: (n, C); `base + points.sum(axis=1)` is health, within 1e-9.
+        names: C names of columns of `points`: the measures, then `cap`.
+        dimensions: C dimensions; empty for what is no measure's.
+        features: (n, F), finite: what the models are taught with if a snapshot is taken now.
+        predictions: (n,) probabilities by expert, and of the `mix`.
+    """
+
+    health: Floats
+    moved: Floats
+    band: Codes
+    risk: Floats
+    logit: Floats
+    base: float
+    points: Floats
+    names: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    features: Singles
+    predictions: Mapping[str, Floats]
+
+
+class Scorer:
+    """One configuration and one version of the models, laid out for scoring.
+
+    Args:
+        config: measures and scorecard.
+        model: what was learned so far; None before any.
+
+    Raises:
+        ConfigError: the scorecard does not fit the measures.
+    """
+
+    def __init__(self, config: Judged, model: Model | None) -> None:
+        learned = fresh(config) if model is None else model
+        card = config.scorecard
+        self.version = learned.version
+        self.names = (*(m.name for m in config.measures), CAP)
+        self.dimensions = (*(m.dimension for m in config.measures), "")
+        self._parts: tuple[Measure | str, ...] = (*config.measures, CAP)
+        self._card = Card(config.measures, card)
+        self._borders, self._hysteresis = borders(card), card.hysteresis
+        names = feature_names(self.names[:-1])
+        self._regressions = risk.apply(learned.regressions, names)
+        self._calibrations = learned.calibrations
+        silence = sign_of_life(config.measures, card.outcome)
+        self._silence = None if silence is None else names.index(silence)
+        self._center = center(card.outcome)
+        weights = learned.weights
+        self._weights = np.array([weights.get(name, 0.0) for name in EXPERTS])
+        self._zero = logit(learned.base_rate(card))
+        self._constants = self._expert_constants(learned, logit(card.base_rate))
+        self._constant = float(self._constants @ self._weights)
+        self.base = float(health(np.array(self._constant - self._zero)))
+        self._slope = slope(self.base)
+
+    def score(self, values: Floats, was_health: Floats, was_band: Codes) -> Scores:
+        """Judge n accounts.
+
+        Args:
+            values: (n, M) measures, NaN unknown.
+            was_health: (n,) health before, NaN where there was none.
+            was_band: (n,) codes before, -1 where there was none.
+        """
+        found = features(values)
+        parts, experts = self._judge(values, found.astype(np.float64))
+        believed = np.clip(experts, -LIMIT, LIMIT)
+        mixed = believed @ self._weights
+        above = mixed - self._constant
+        parts[:, -1] = above - parts[:, :-1].sum(axis=1)
+        healths = health(mixed - self._zero)
+        far = np.abs(above) > _SAME
+        ratio = np.where(far, (healths - self.base) / np.where(far, above, 1.0), self._slope)
+        chances = expit(believed)
+        chance = expit(mixed)
+        return Scores(
+            health=healths,
+            moved=healths - was_health,
+            band=bands(healths, was_band, self._borders, self._hysteresis),
+            risk=chance,
+            logit=mixed,
+            base=self.base,
+            points=parts * ratio[:, None],
+            names=self.names,
+            dimensions=self.dimensions,
+            features=found,
+            predictions={**{name: chances[:, place] for place, name in enumerate(EXPERTS)}, MIX: chance},
+        )
+
+    def say(self, values: Floats, points: Floats, k: int) -> tuple[list[Driver], float]:
+        """The `k` strongest drivers of one account in words, and the points of the rest.
+
+        Args:
+            values: (M,) its row of the values that were scored.
+            points: (C,) its row of `Scores.points`.
+            k: how many to name at most.
+        """
+        return strongest(self._parts, values.tolist(), points.tolist(), k)
+
+    def _judge(self, values: Floats, found: Floats) -> tuple[Floats, Floats]:
+        """Log odds by measure in the mix (n, C; the last column empty), and of each expert by itself (n, E)."""
+        half = values.shape[1]
+        by_name = dict(zip(EXPERTS, self._weights, strict=True))
+        parts = np.zeros((len(values), half + 1))
+        experts = np.tile(self._constants, (len(values), 1))
+        written = self._card.contributions(values)
+        calibration = self._calibrations[CARD_CALIBRATED].scale
+        parts[:, :half] += written * (by_name[CARD] + by_name[CARD_CALIBRATED] * calibration)
+        total = written.sum(axis=1)
+        experts[:, EXPERTS.index(CARD)] += total
+        experts[:, EXPERTS.index(CARD_CALIBRATED)] += total * calibration
+        if self._silence is not None:
+            known = found[:, half + self._silence] == 0.0
+            silence = np.where(known, found[:, self._silence] - self._center, 0.0) * self._calibrations[RECENCY].scale
+            parts[:, self._silence] += silence * by_name[RECENCY]
+            experts[:, EXPERTS.index(RECENCY)] += silence
+        read = self._regressions.standardize(found)
+        first = EXPERTS.index(risk.REGRESSIONS[0])
+        behind = first + len(risk.REGRESSIONS)
+        experts[:, first:behind] += read @ self._regressions.weights
+        mixed = read * (self._regressions.weights @ self._weights[first:behind])
+        parts[:, :half] += mixed[:, :half] + mixed[:, half:]
+        return parts, experts
+
+    def _expert_constants(self, learned: Model, zero: float) -> Floats:
+        """Log odds that each expert gives a customer of whom nothing is known (E,); `zero` is the card's own."""
+        constants = {
+            CARD: zero,
+            CARD_CALIBRATED: zero + learned.calibrations[CARD_CALIBRATED].shift,
+            RECENCY: zero + learned.calibrations[RECENCY].shift,
+            **dict(zip(risk.REGRESSIONS, self._regressions.intercepts.tolist(), strict=True)),
+            BASE_RATE: logit(learned.left / learned.seen),
+        }
+        return np.array([constants[name] for name in EXPERTS])
