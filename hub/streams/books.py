@@ -1,4 +1,4 @@
-"""The books: everything the door acknowledged is applied, a duplicate, dead-lettered or pending; exactly one of them."""
+"""The books: all that the door acknowledged is applied, a duplicate, dead-lettered or pending; exactly one of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def books(connection: Connection, log: Counted) -> Books:
     """Count; consistent when nothing is running, and never further off than what is on its way."""
     table = schema.offsets
     rows = connection.execute(select(table).where(table.c.room == SCORING, table.c.topic == EVENTS.name)).all()
-    return add_up({row.partition: row._mapping for row in rows}, log.ends(EVENTS.name), log.counters())  # noqa: SLF001 - SQLAlchemy's public name
+    return add_up({row.partition: dict(row._mapping) for row in rows}, log.ends(EVENTS.name), log.counters())  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def add_up(rows: Mapping[int, Mapping[str, int]], ends: Mapping[int, int], door: Mapping[str, int]) -> Books:
