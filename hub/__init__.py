@@ -13,6 +13,7 @@ from hub.sdk.contracts import (
     Source,
     Webhook,
 )
+from hub.sdk.cutting import cut_json
 from hub.sdk.errors import (
     BadSignatureError,
     ConfigError,
@@ -26,7 +27,7 @@ from hub.sdk.errors import (
 from hub.sdk.events import KINDS, Event, Scalar
 from hub.sdk.health import Band, Driver, Health
 from hub.sdk.hooks import hookimpl
-from hub.sdk.sandbox import Ping, Sandbox
+from hub.sdk.sandbox import Ping, Sandbox, sandbox_page
 from hub.sdk.settings import Secrets, VendorSettings
 
 __all__ = [
@@ -59,5 +60,7 @@ __all__ = [
     "Source",
     "VendorSettings",
     "Webhook",
+    "cut_json",
     "hookimpl",
+    "sandbox_page",
 ]

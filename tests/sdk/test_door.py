@@ -33,7 +33,9 @@ def test_the_door_s_names_are_these_and_no_others():
         "Source",
         "VendorSettings",
         "Webhook",
+        "cut_json",
         "hookimpl",
+        "sandbox_page",
     ]
 
 
