@@ -49,6 +49,7 @@ class Database:
     def write(self, job: Callable[[Connection], T]) -> Future[T]:
         """Run `job` inside a transaction, soon; the future is done when it is on disk, or holds what it raised."""
         future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # whoever stops waiting for it does not undo it, nor stop the writer
         self._jobs.put((job, future))
         return future
 
