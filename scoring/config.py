@@ -1,13 +1,19 @@
-"""What an installation measures and how it weighs it: YAML in, validated data out."""
+"""What an installation measures and how it weighs it: validated data, with a version made of its contents."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer, model_validator
 
+from hub import Scalar
+
+_MOST_PENDING = 60
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
@@ -20,7 +26,23 @@ def seconds(value: object) -> object:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(seconds)]
+def coefficients(value: object) -> object:
+    """A list of kinds counts each of them once: `[a, b]` is `{a: 1, b: 1}`."""
+    return dict.fromkeys(value, 1.0) if isinstance(value, list) else value
+
+
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+Kinds = Annotated[dict[str, float], BeforeValidator(coefficients)]
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "sum": ("kinds", "of"),
+    "count": ("kinds",),
+    "last": ("kinds", "of"),
+    "recency": ("kinds",),
+    "active_days": ("kinds",),
+    "people": ("kinds",),
+    "entities": ("entity", "read"),
+    "trend": ("short", "long"),
+}
 
 
 class _Data(BaseModel):
@@ -28,26 +50,41 @@ class _Data(BaseModel):
 
 
 class Measure(_Data):
-    """A number kept per account, updated by events.
+    """A number kept per account, updated by events; `family` says how.
 
-    `family` says how it is kept; `hub` docs list them. The families are commutative: events in any order and
-    repeated deliveries give the same number.
+    count, sum: of events or of their amounts, each worth half as much a half-life later.
+    last: the newest rating. recency: days since. active_days: of the last 28. people: distinct, of the last 28 days.
+    trend: a short half-life's pace over a long one's, 1: steady. entities: how many tickets are open, what the
+    subscriptions are worth. Events in any order, however often delivered, give the same number.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     family: Literal["sum", "count", "last", "recency", "active_days", "people", "entities", "trend"]
-    kinds: dict[str, float] = Field(default_factory=dict, description="event kind -> coefficient")
-    where: dict[str, Any] = Field(default_factory=dict, description="property -> value it must have")
+    kinds: Kinds = Field(default_factory=dict, description="event kind -> coefficient; or a list of kinds")
+    where: dict[str, Scalar | list[Scalar]] = Field(
+        default_factory=dict, description="property -> value it must have, or a list of them"
+    )
     of: Literal["amount", "value"] | None = None
     half_life: Duration = math.inf
     short: str | None = Field(None, description="trend: the measure with the short half-life")
     long: str | None = Field(None, description="trend: the measure with the long half-life")
     entity: Literal["ticket", "subscription", "invoice", "opportunity"] | None = None
     read: Literal["open", "urgent", "sum", "oldest"] | None = Field(None, description="entities: what of them")
+    registers: int = Field(128, ge=16, le=1024, description="people: memory; 128 are within 9 % up to 300 people")
     dimension: str
     label: str = Field(description="for people, `{n}` stands for the number: `{n} urgent tickets open`")
     unit: str = ""
     direction: Literal["up", "down"] = Field(description="whether more is better")
+
+    @field_serializer("half_life")
+    def _written(self, value: float) -> float | str:
+        return "forever" if math.isinf(value) else value  # JSON has no infinity
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if lacking := [name for name in _NEEDS[self.family] if not getattr(self, name)]:
+            raise ValueError(f"measure {self.name}: family {self.family} needs {' and '.join(lacking)}")
+        return self
 
 
 class Transform(_Data):
@@ -78,8 +115,20 @@ class Outcome(_Data):
 
     horizon: Duration
     every: Duration = Field(description="time between two snapshots of an account")
-    kinds: list[str]
+    kinds: list[str] = Field(min_length=1)
     silence: bool = False
+    back: list[str] = Field(
+        default_factory=list,
+        description="kinds by which a lost customer returns; until then nothing is predicted of it",
+    )
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if not math.isfinite(self.horizon) or not math.isfinite(self.every):
+            raise ValueError("outcome: horizon and every must end some day")
+        if self.horizon > _MOST_PENDING * self.every:
+            raise ValueError(f"outcome: at most {_MOST_PENDING} snapshots can wait at once; make `every` longer")
+        return self
 
 
 class Scorecard(_Data):
@@ -89,7 +138,41 @@ class Scorecard(_Data):
     outcome: Outcome
     base_rate: float = Field(0.05, gt=0, lt=1, description="share lost within the horizon before it is known")
     bands: dict[Literal["thriving", "steady", "watch"], float] = Field(
-        default_factory=lambda: {"thriving": 80.0, "steady": 60.0, "watch": 40.0},
+        default={"thriving": 80.0, "steady": 60.0, "watch": 40.0},
         description="health from which a band begins; below all of them is at_risk",
     )
     hysteresis: float = Field(3.0, ge=0, description="points beyond a border before the band changes")
+
+
+class Config(_Data):
+    """All that scoring is told: what to measure, how to weigh it, what losing a customer means."""
+
+    measures: tuple[Measure, ...] = Field(min_length=1)
+    scorecard: Scorecard
+
+    @cached_property
+    def body(self) -> str:
+        """The whole of it as JSON, the same for the same contents."""
+        return json.dumps(self.model_dump(mode="python"), sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def version(self) -> str:
+        """12 hex digits of its contents: the same file gives the same version anywhere."""
+        return hashlib.blake2b(self.body.encode(), digest_size=6).hexdigest()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [measure.name for measure in self.measures]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"measure {twice[0]} is declared twice")
+        counted = {m.name: m for m in self.measures if m.family in ("count", "sum")}
+        for measure in self.measures:
+            if measure.family == "trend":
+                for name in (measure.short or "", measure.long or ""):
+                    if name not in counted or not math.isfinite(counted[name].half_life):
+                        raise ValueError(f"measure {measure.name}: {name} is no count or sum with a half-life")
+        for dimension in self.scorecard.dimensions:
+            for transform in dimension.measures:
+                if transform.measure not in names:
+                    raise ValueError(f"dimension {dimension.name}: there is no measure {transform.measure}")
+        return self

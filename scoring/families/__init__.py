@@ -1,0 +1,16 @@
+"""How measures are kept: one class per family, each folding a whole batch into the rows it touches.
+
+A family owns blocks of columns of the row and promises that its fold commutes: any order of events, cut into any
+batches, gives the same state, and merging two rows is as if their events had been folded together.
+"""
+
+from scoring.families.active_days import ActiveDays
+from scoring.families.counts import Counts
+from scoring.families.entities import Holdings
+from scoring.families.last import Last
+from scoring.families.outcome import Marks
+from scoring.families.people import People
+from scoring.families.recency import Recency
+from scoring.families.trend import Trend
+
+__all__ = ["ActiveDays", "Counts", "Holdings", "Last", "Marks", "People", "Recency", "Trend"]

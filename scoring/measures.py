@@ -1,0 +1,79 @@
+"""All measures of an installation: the row they live in, how events change it, what it says at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hub import Event
+from scoring.arrays import Floats
+from scoring.batch import Batch, Codes, columns
+from scoring.config import Config
+from scoring.families import ActiveDays, Counts, Holdings, Last, Marks, People, Recency, Trend
+from scoring.families.protocol import Family
+from scoring.rows import Block, Layout, Rows
+
+
+class MeasureSet:
+    """The measures a configuration declares.
+
+    Args:
+        config: what to measure.
+        more: further columns that others keep in the row.
+
+    Attributes:
+        measures: as declared; the columns of what `read` returns.
+        layout: of a row; `dtype` and `empty` are its.
+    """
+
+    def __init__(self, config: Config, more: Sequence[Block] = ()) -> None:
+        self.measures = tuple(config.measures)
+        outcome = config.scorecard.outcome
+        self.codes = Codes.of(self.measures, (*outcome.kinds, *outcome.back))
+        counts = Counts(self.measures, self.codes)
+        self.holdings = Holdings(self.measures)
+        self.marks = Marks(outcome, self.codes)
+        self._families: tuple[Family, ...] = (
+            counts,
+            Last(self.measures, self.codes),
+            Recency(self.measures, self.codes),
+            ActiveDays(self.measures, self.codes),
+            People(self.measures, self.codes),
+            Trend(self.measures, self.codes, counts),
+            self.holdings,
+            self.marks,
+        )
+        self.layout = Layout([*(block for family in self._families for block in family.blocks()), *more])
+        self.dtype, self.empty = self.layout.dtype, self.layout.empty
+
+    def batch(self, events: Sequence[Event], accounts: Sequence[str]) -> Batch:
+        """Events as columns, with the account of each."""
+        return columns(events, accounts, self.codes)
+
+    def fold(self, rows: Rows, batch: Batch) -> Rows:
+        """Take a batch into rows (n,), one for each of `batch.accounts`, in place; returns them.
+
+        Any order of events and any cut into batches come to the same: bit by bit where it is days, times and
+        registers, within rounding where it is sums. Repeated events must have been removed.
+        """
+        if len(batch):
+            seen = rows.view(self.layout.view)
+            for family in self._families:
+                family.fold(seen, batch)
+        return rows
+
+    def read(self, rows: Rows, now: Floats | float) -> Floats:
+        """Values (n, measures) at `now`, one moment for all or (n,); NaN where nothing is known."""
+        seen, moment = rows.view(self.layout.view), np.broadcast_to(np.asarray(now, np.float64), (len(rows),))
+        out = np.empty((len(rows), len(self.measures)))
+        for family in self._families:
+            if family.columns:
+                out[:, family.columns] = family.read(seen, moment)
+        return out
+
+    def merge(self, into: Rows, other: Rows) -> None:
+        """Make each row of `into` what it would be had it seen the events of `other` as well."""
+        seen, theirs = into.view(self.layout.view), other.view(self.layout.view)
+        for family in self._families:
+            family.merge(seen, theirs)
