@@ -27,6 +27,8 @@ EXPERTS: Final = (CARD, CARD_CALIBRATED, RECENCY, *risk.REGRESSIONS, BASE_RATE)
 MIX: Final = "mix"
 """The name under which the mixture's own prediction travels beside its experts'."""
 
+DRAFT: Final = 0
+"""The row of table `models` that holds what is learned and not yet published."""
 ENOUGH: Final = 100
 ENOUGH_OF_EACH: Final = 10
 _TRUST_IN_CARD: Final = 0.75  # the rest is shared; a new installation has nothing but its scorecard
@@ -89,7 +91,8 @@ class Model(msgspec.Struct, kw_only=True):
         trained_through: newest maturity among the labels it learned; 0 before any.
         config_version: of the configuration it was last taught under.
         labels: how many it learned.
-        lost: how many of them were customers who left.
+        unpublished: how many of them no version has had yet.
+        lost: how many of all were customers who left.
         seen: the same with old labels fading, begun with what the scorecard's base rate is worth.
         left: likewise of those who left; `left / seen` is the base rate.
         regressions: state of the regressions.
@@ -102,6 +105,7 @@ class Model(msgspec.Struct, kw_only=True):
     trained_through: float = 0.0
     config_version: str
     labels: int = 0
+    unpublished: int = 0
     lost: int = 0
     seen: float
     left: float
@@ -164,6 +168,7 @@ def taught(model: Model, lessons: Iterable[Lesson], config: Judged) -> Model:
                 after.calibrations[RECENCY].learn(lesson.features[silence] - middle, zero, lost=lesson.lost)
             teacher.learn(lesson.features, lost=lesson.lost)
         after.labels += 1
+        after.unpublished += 1
         after.lost += lesson.lost
         after.seen = after.seen * _MEMORY + 1.0
         after.left = after.left * _MEMORY + lesson.lost
@@ -195,9 +200,9 @@ def decode(body: str) -> Model:
 
 
 def newest(connection: Connection, *, beyond: int = 0) -> Model | None:
-    """The newest published version, if there is one newer than `beyond`."""
+    """The newest published version, None unless there is one newer than `beyond`."""
     models = schema.models
     body = connection.scalar(
-        select(models.c.body).where(models.c.version > beyond).order_by(models.c.version.desc()).limit(1)
+        select(models.c.body).where(models.c.version > max(beyond, DRAFT)).order_by(models.c.version.desc()).limit(1)
     )
     return None if body is None else decode(body)

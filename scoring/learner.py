@@ -1,0 +1,183 @@
+"""The room that learns: matured labels in, versions of the models out.
+
+One learner owns the models. What it knows after every batch is the row of version 0, written in the transaction that
+holds the batch's labels and offsets, so that no label is ever taught twice and a restart goes on where it stopped. Now
+and then that row is published as the next version, which never changes again and is what everybody predicts with.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from hub.store import schema
+from hub.store.database import Database, insert_rows
+from hub.streams.room import DeadLetter, Record, Step
+from hub.streams.topics import LABELS, TopicSpec
+from scoring.features import feature_names, lesson
+from scoring.model import DRAFT, Judged, Lesson, Model, decode, encode, fresh, taught
+from scoring.snapshots import Label
+
+_VERSIONS_KEPT: Final = 50
+_LABELS_A_VERSION: Final = 500  # as soon as there are so many ...
+_SECONDS_A_VERSION: Final = 60.0  # ... or any, when the last version is so old
+_ASKED_AT_ONCE: Final = 400  # accounts of one SELECT
+
+
+class Learner:
+    """The room `scoring.learn`.
+
+    Args:
+        database: the truth; read and written only through the connections a transaction hands in.
+        config: what labels are taught under.
+        now: unix seconds.
+    """
+
+    name = "scoring.learn"
+    topic: TopicSpec = LABELS
+    tick_every: float | None = 30.0
+
+    def __init__(self, database: Database, config: Judged, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._config = config
+        self._now = now
+        self._decoder = msgspec.json.Decoder(Label)
+
+    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+        """Nothing to load: what was learned is read in each transaction, whoever wrote it."""
+
+    def step(self, connection: Connection, batch: Sequence[Record]) -> Step:
+        """Teach what has not been taught, in the order in which it became known."""
+        labels, dead = self._read(connection, batch)
+        new = _untaught(connection, labels)
+        if not new:
+            return Step(duplicates=len(labels), dead=dead)
+        new.sort(key=lambda found: (found[0].matured_at, found[0].at, found[0].account))
+        before = _draft(connection) or fresh(self._config)
+        lessons = [Lesson(label.predictions, label.lost, label.matured_at, read) for label, read in new]
+        after = taught(before, lessons, self._config)
+        rows = [_row(label, before.version + 1) for label, _ in new]
+
+        def write(connection: Connection) -> None:
+            insert_rows(connection, insert(schema.labels), rows)
+            self._store(connection, after)
+
+        return Step(write=write, duplicates=len(labels) - len(new), dead=dead)
+
+    def tick(self, connection: Connection) -> Step | None:
+        """Publish what was learned since the last version, if it has waited long enough."""
+        model = _draft(connection)
+        if model is None or not self._due(model):
+            return None
+        return Step(write=lambda connection: self._store(connection, model))
+
+    def _read(self, connection: Connection, batch: Sequence[Record]) -> tuple[list[_Found], list[DeadLetter]]:
+        names: dict[str, tuple[str, ...] | None] = {}
+        labels: list[_Found] = []
+        dead: list[DeadLetter] = []
+        for record in batch:
+            try:
+                label = self._decoder.decode(record.value)
+                if label.config_version not in names:
+                    names[label.config_version] = self._feature_names(connection, label.config_version)
+                labels.append((label, _lesson(label, names[label.config_version])))
+            except (msgspec.MsgspecError, ValueError) as error:
+                dead.append(DeadLetter(record, f"not a label: {error}"))
+        return labels, dead
+
+    def _feature_names(self, connection: Connection, version: str) -> tuple[str, ...] | None:
+        """What features were called under a configuration; None if it is not known any more."""
+        if version == self._config.version:
+            return feature_names([measure.name for measure in self._config.measures])
+        configs = schema.configs
+        body = connection.scalar(select(configs.c.body).where(configs.c.version == version))
+        if body is None:
+            return None
+        try:
+            return feature_names([measure.name for measure in msgspec.json.decode(body, type=_Measures).measures])
+        except msgspec.MsgspecError:
+            return None
+
+    def _due(self, model: Model) -> bool:
+        if not model.unpublished:
+            return False
+        return model.unpublished >= _LABELS_A_VERSION or self._now() - model.at >= _SECONDS_A_VERSION
+
+    def _store(self, connection: Connection, model: Model) -> None:
+        """Put the draft in its place and, if one is due, publish it as the next version."""
+        models = schema.models
+        drop = models.c.version == DRAFT
+        if self._due(model):
+            model = msgspec.structs.replace(model, version=model.version + 1, at=self._now(), unpublished=0)
+            connection.execute(insert(models).values(_columns(model, model.version)))
+            drop |= models.c.version.between(1, model.version - _VERSIONS_KEPT)
+        connection.execute(delete(models).where(drop))
+        connection.execute(insert(models).values(_columns(model, DRAFT)))
+
+
+_Found = tuple[Label, dict[str, float] | None]
+
+
+class _Measure(msgspec.Struct):
+    name: str
+
+
+class _Measures(msgspec.Struct):
+    measures: list[_Measure]
+
+
+def _lesson(label: Label, names: tuple[str, ...] | None) -> dict[str, float] | None:
+    """Its features by name; ValueError if the numbers cannot be what they are said to be."""
+    if not all(0.0 <= chance <= 1.0 for chance in label.predictions.values()):
+        raise ValueError("a prediction is no probability")
+    if not all(map(math.isfinite, (label.at, label.matured_at, *label.features))):
+        raise ValueError("a number is not finite")
+    if names is None:
+        return None
+    if len(label.features) != len(names):
+        raise ValueError(f"{len(label.features)} features where its configuration has {len(names)}")
+    return lesson(label.features, names)
+
+
+def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:
+    """Those whose (account, at) is not in the table, each once."""
+    table = schema.labels
+    wanted = {(label.account, label.at): (label, read) for label, read in reversed(labels)}
+    keys = sorted(wanted, key=lambda key: key[1])
+    for first in range(0, len(keys), _ASKED_AT_ONCE):
+        some = keys[first : first + _ASKED_AT_ONCE]
+        known = connection.execute(
+            select(table.c.account, table.c.at)
+            .where(table.c.account.in_({account for account, _ in some}))
+            .where(table.c.at.between(some[0][1], some[-1][1]))
+        )
+        for account, at in known:
+            wanted.pop((account, at), None)
+    return list(wanted.values())
+
+
+def _row(label: Label, version: int) -> tuple[Any, ...]:
+    rounded = {name: round(chance, 6) for name, chance in label.predictions.items()}
+    said = msgspec.json.encode(rounded).decode()
+    return (label.account, label.at, label.matured_at, int(label.lost), said, version)
+
+
+def _draft(connection: Connection) -> Model | None:
+    models = schema.models
+    body = connection.scalar(select(models.c.body).where(models.c.version == DRAFT))
+    return None if body is None else decode(body)
+
+
+def _columns(model: Model, version: int) -> dict[str, Any]:
+    return {
+        "version": version,
+        "at": model.at,
+        "trained_through": model.trained_through,
+        "config_version": model.config_version,
+        "body": encode(model),
+    }

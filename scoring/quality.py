@@ -1,0 +1,197 @@
+"""How well it predicted: every number from predictions made a whole horizon before anyone knew.
+
+An account is labeled again and again and its labels resemble each other, so intervals count accounts, not labels:
+the AUC's is DeLong's with the structural components summed by account (Obuchowski 1997).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, select
+
+from hub.store import schema
+from scoring.arrays import Floats
+from scoring.model import CARD, EXPERTS, MIX, Missing, Model, newest
+
+_SURE: Final = 1e-6  # predictions are stored with six digits
+_Z: Final = 1.959964  # 95 %
+_NEWEST: Final = 50_000
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Predictions that lie near each other: what was said on average, what came true, and how many they are."""
+
+    predicted: float
+    lost: float
+    labels: int
+
+
+class Skill(msgspec.Struct, frozen=True, kw_only=True):
+    """How well one expert, or the mix, predicted.
+
+    Attributes:
+        name: the expert's, or `mix`.
+        labels: how many of its predictions have matured.
+        auc: chance that a customer who left had been given more risk than one who stayed; ties count half. None
+            unless there are both.
+        low: the AUC's 95 % interval begins here.
+        high: it ends here.
+        log_loss: mean, in nats.
+        brier: mean squared error.
+        bins: calibration, ten groups of equal size, least risk first.
+    """
+
+    name: str
+    labels: int
+    auc: float | None
+    low: float | None
+    high: float | None
+    log_loss: float
+    brier: float
+    bins: list[Bin]
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """What the matured labels say of the models.
+
+    Attributes:
+        labels: how many were looked at, the newest if there are very many.
+        lost: how many of them were customers who left.
+        accounts: how many customers they are of.
+        since: unix seconds of the oldest snapshot among them, None if there is none.
+        until: of the newest.
+        skills: the mix, the scorecard, then the other experts.
+        gain: AUC of the mix beyond the scorecard's, on the same labels; None where either has none.
+        gain_low: its 95 % interval begins here; above 0, the models earn their keep.
+        gain_high: it ends here.
+        weights: how much each expert is listened to now.
+        missing: labels still needed before the models are listened to.
+        model_version: the newest published.
+        trained_through: newest maturity it learned, unix seconds.
+    """
+
+    labels: int
+    lost: int
+    accounts: int
+    since: float | None
+    until: float | None
+    skills: list[Skill]
+    gain: float | None
+    gain_low: float | None
+    gain_high: float | None
+    weights: dict[str, float]
+    missing: Missing | None
+    model_version: int
+    trained_through: float
+
+    def skill(self, name: str) -> Skill | None:
+        """The skill of the mix or of an expert, by name."""
+        return next((skill for skill in self.skills if skill.name == name), None)
+
+
+def quality(connection: Connection, newest_labels: int = _NEWEST) -> Quality:
+    """Judge the predictions by the newest matured labels; some 10 microseconds a label."""
+    labels = schema.labels
+    rows = connection.execute(
+        select(labels.c.account, labels.c.at, labels.c.lost, labels.c.predictions)
+        .order_by(labels.c.matured_at.desc())
+        .limit(newest_labels)
+    ).all()
+    decoder = msgspec.json.Decoder(dict[str, float])
+    predictions = [decoder.decode(row.predictions) for row in rows]
+    accounts = [row.account for row in rows]
+    return judge(accounts, [row.at for row in rows], [bool(row.lost) for row in rows], predictions, newest(connection))
+
+
+def judge(
+    accounts: Sequence[str],
+    at: Sequence[float],
+    lost: Sequence[bool],
+    predictions: Sequence[Mapping[str, float]],
+    model: Model | None,
+) -> Quality:
+    """As `quality`, of labels given as columns."""
+    left = np.array(lost, dtype=bool)
+    _, who = np.unique(np.array(accounts, dtype=str), return_inverse=True)
+    said = {
+        name: np.array([row.get(name, math.nan) for row in predictions], dtype=np.float64)
+        for name in (MIX, *EXPERTS)
+        if any(name in row for row in predictions)
+    }
+    gain, gain_error = _gain(said, left, who)
+    return Quality(
+        labels=len(left),
+        lost=int(left.sum()),
+        accounts=len(set(accounts)),
+        since=min(at, default=None),
+        until=max(at, default=None),
+        skills=[_skill(name, chances, left, who) for name, chances in said.items()],
+        gain=gain,
+        gain_low=None if gain is None else gain - _Z * gain_error,
+        gain_high=None if gain is None else gain + _Z * gain_error,
+        weights=model.weights if model else {CARD: 1.0},
+        missing=model.missing if model else None,
+        model_version=model.version if model else 0,
+        trained_through=model.trained_through if model else 0.0,
+    )
+
+
+def area(chances: Floats, lost: np.ndarray) -> tuple[float, Floats]:
+    """AUC, and each label's share in its error (n,): the sum over labels is 0, the variance that of the AUC.
+
+    Args:
+        chances: (n,) predicted; only their order counts, ties count half.
+        lost: (n,) booleans, both kinds among them.
+    """
+    stayed, left = np.sort(chances[~lost]), np.sort(chances[lost])
+    wins = (np.searchsorted(stayed, chances, "left") + np.searchsorted(stayed, chances, "right")) / 2.0 / len(stayed)
+    falls = (np.searchsorted(left, chances, "left") + np.searchsorted(left, chances, "right")) / 2.0 / len(left)
+    auc = float(wins[lost].mean())
+    return auc, np.where(lost, (wins - auc) / len(left), (1.0 - falls - auc) / len(stayed))
+
+
+def _error(shares: Floats, who: np.ndarray) -> float:
+    """Standard error of a mean made of shares, those of one account counted as one."""
+    sums = np.bincount(who, weights=shares)
+    clusters = len(sums)
+    return math.sqrt(clusters / max(1, clusters - 1) * float(sums @ sums))
+
+
+def _skill(name: str, chances: Floats, lost: np.ndarray, who: np.ndarray) -> Skill:
+    there = ~np.isnan(chances)
+    chances, lost, who = chances[there], lost[there], np.unique(who[there], return_inverse=True)[1]
+    auc = low = high = None
+    if 0 < lost.sum() < len(lost):
+        auc, shares = area(chances, lost)
+        error = _error(shares, who)
+        low, high = max(0.0, auc - _Z * error), min(1.0, auc + _Z * error)
+    sure = np.clip(chances, _SURE, 1.0 - _SURE)
+    order = np.array_split(np.argsort(chances, kind="stable"), min(10, len(chances)))
+    return Skill(
+        name=name,
+        labels=len(chances),
+        auc=auc,
+        low=low,
+        high=high,
+        log_loss=float(-np.log(np.where(lost, sure, 1.0 - sure)).mean()),
+        brier=float(((chances - lost) ** 2).mean()),
+        bins=[Bin(float(chances[some].mean()), float(lost[some].mean()), len(some)) for some in order],
+    )
+
+
+def _gain(said: Mapping[str, Floats], lost: np.ndarray, who: np.ndarray) -> tuple[float | None, float]:
+    """What the mix's AUC is beyond the scorecard's, and its standard error."""
+    if MIX not in said or CARD not in said:
+        return None, 0.0
+    both = ~np.isnan(said[MIX] + said[CARD])
+    lost, who = lost[both], np.unique(who[both], return_inverse=True)[1]
+    if not 0 < lost.sum() < len(lost):
+        return None, 0.0
+    mix, of_mix = area(said[MIX][both], lost)
+    card, of_card = area(said[CARD][both], lost)
+    return mix - card, _error(of_mix - of_card, who)
