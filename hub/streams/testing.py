@@ -7,7 +7,7 @@ import asyncio
 from hub.streams.streams import Streams
 
 
-async def until_idle(streams: Streams, timeout: float = 20.0) -> None:
+async def until_idle(streams: Streams, timeout: float = 20.0) -> None:  # noqa: ASYNC109 - it says what is left
     """Return once every room has committed all there is and all its messages are in the log.
 
     Raises:
