@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from hub.store import schema
@@ -77,6 +77,42 @@ class DeadLetters:
     def tick(self, _connection: Connection) -> Step | None:
         """Time changes nothing here."""
         return None
+
+
+def listed(
+    connection: Connection, *, state: str = "open", limit: int = 50, after: tuple[float, str] | None = None
+) -> list[Dead]:
+    """Dead letters, newest first; `after` is `(at, id)` of the last one of the page before."""
+    query = select(_TABLE).where(_TABLE.c.state == state).order_by(_TABLE.c.at.desc(), _TABLE.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(_TABLE.c.at, _TABLE.c.id) < tuple_(*after))
+    return [letter_of(row) for row in connection.execute(query)]
+
+
+def shown(connection: Connection, letter: str) -> Dead | None:
+    """One dead letter, whether open or replayed."""
+    row = connection.execute(select(_TABLE).where(_TABLE.c.id == letter)).one_or_none()
+    return None if row is None else letter_of(row)
+
+
+def counted(connection: Connection) -> dict[str, int]:
+    """State -> how many."""
+    rows = connection.execute(select(_TABLE.c.state, func.count()).group_by(_TABLE.c.state))
+    return {state: many for state, many in rows}
+
+
+def letter_of(row: Row[Any]) -> Dead:
+    """A row of the table as the letter it is."""
+    return Dead(
+        id=row.id,
+        at=row.at,
+        stage=row.stage,
+        connection=row.connection,
+        reason=row.reason,
+        version=row.version,
+        context=msgspec.json.decode(row.context),
+        body=row.body,
+    )
 
 
 def _letter(record: Record) -> Dead:

@@ -19,7 +19,7 @@ from hub.ingest.body import GoneError, Receive, read_body
 from hub.ingest.intake import Intake, Parcel
 from hub.ingest.pressure import Pressure
 from hub.ingest.raw import keep
-from hub.ingest.reading import open_hook, read
+from hub.ingest.reading import cut, read, verify
 from hub.sdk.contracts import Source, Webhook
 
 _log: Final = logging.getLogger("ingest")
@@ -57,6 +57,7 @@ class Door:
         self._patience = patience
         self._versions = versions or {}
         self._in_hand = 0
+        self._down = False
         # one thread: what it does is Python, and two would only take turns; the loop stays free for others
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="door")
 
@@ -111,15 +112,21 @@ class Door:
             await asyncio.wrap_future(appended)
         except RefusedError:
             raise
-        except Exception as error:  # a full disk, a database that cannot be read
-            _log.exception("ingest.append_failed", extra={"connection": source.name, "error": type(error).__name__})
+        except Exception as error:  # noqa: BLE001 - a full disk, a database that cannot be read: later, not never
+            if not self._down:
+                _log.error("ingest.append_down", extra={"error": f"{type(error).__name__}: {error}"})
+            self._down = True
             raise RefusedError(503, "cannot_keep", "it could not be written down", retry_after="10") from None
+        if self._down:
+            _log.warning("ingest.append_back")
+            self._down = False
         return parcel
 
     def _append(self, source: Source, hook: Webhook) -> tuple[Parcel, Future[None]]:
         self._pressure.check()
         now = datetime.now(UTC)
-        events, letters = read(source, open_hook(source, hook, now), now, self._versions.get(source.name, ""))
+        verify(source, hook, now)
+        events, letters = read(source, cut(source, hook, now), now, self._versions.get(source.name, ""))
         raw = (source.name, keep(source.name, hook, now)) if source.keeps_raw else None
         parcel = self._intake.pack(events, now.timestamp(), letters, raw)
         return parcel, self._intake.append(parcel)

@@ -24,12 +24,11 @@ class Read(NamedTuple):
     letters: list[Dead]
 
 
-def open_hook(source: Source, hook: Webhook, now: datetime) -> Sequence[Raw]:
-    """Verify a webhook and cut it into records.
+def verify(source: Source, hook: Webhook, now: datetime) -> None:
+    """Let the source vouch for a webhook.
 
     Raises:
-        RefusedError: 401 or 400. A source that fails in any other way has not vouched for the body, or not understood
-            it, and says so in our log.
+        RefusedError: 401 or 400. A source that fails in any other way has not vouched, and our log says so.
     """
     try:
         source.verify(hook, now)
@@ -40,6 +39,14 @@ def open_hook(source: Source, hook: Webhook, now: datetime) -> Sequence[Raw]:
     except Exception as error:  # noqa: BLE001 - a plugin met bytes its author did not think of
         _log.warning("ingest.verify_failed", extra={"connection": source.name, "error": type(error).__name__})
         raise RefusedError(401, "bad_signature", "the signature could not be read") from None
+
+
+def cut(source: Source, hook: Webhook, now: datetime) -> Sequence[Raw]:
+    """Let the source cut a verified webhook into records.
+
+    Raises:
+        RefusedError: 400, however the source failed.
+    """
     try:
         return list(source.decode(hook, now))
     except RejectedError as error:

@@ -1,0 +1,311 @@
+"""What the door answers, over real HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import hub
+from hub.ingest.dedupe import digest_of
+from hub.store import schema
+
+
+def record(number, company="c1", **more):
+    return {"id": str(number), "company": company, **more}
+
+
+def test_an_event_is_accepted_once_it_is_on_the_log(front):
+    answer = front.post([record(1)])
+
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "duplicates": 0, "dead_lettered": 0})
+    (event,) = front.events()
+    assert (event.id, event.connection, event.account) == ("acme:1", "acme", "acme:company:c1")
+    assert event.received_at is not None
+    assert event.received_at.utcoffset() is not None
+
+
+def test_the_record_key_is_our_account_and_decides_the_partition(front):
+    front.post([record(1, "a"), record(2, "b"), record(3, "a")])
+
+    keys = {json.loads(r.value)["id"]: (r.key, r.partition) for r in front.records("events")}
+    assert keys["acme:1"] == keys["acme:3"]
+    assert keys["acme:1"][0] != keys["acme:2"][0]
+    assert keys["acme:1"][0].startswith(b"acc_")
+
+
+def test_what_is_known_is_a_duplicate_and_is_not_appended_again(front):
+    front.post([record(1)])
+    answer = front.post([record(1), record(2), record(2)])
+
+    assert answer.json() == {"accepted": 1, "duplicates": 2, "dead_lettered": 0}
+    assert sorted(e.id for e in front.events()) == ["acme:1", "acme:2"]
+    assert front.log.counters()["door_duplicates"] == 2
+
+
+def test_ids_applied_before_the_process_started_are_known(front):
+    front.database.write(
+        lambda c: c.execute(schema.seen.insert().values(digest=digest_of("acme", "acme:1"), forget=0))
+    ).result()
+
+    assert front.post([record(1), record(2)]).json() == {"accepted": 1, "duplicates": 1, "dead_lettered": 0}
+
+
+def test_a_record_that_cannot_be_normalized_is_a_dead_letter_and_the_rest_is_taken(front):
+    answer = front.post([record(1), {"id": "2"}, record(3)])
+
+    assert answer.json() == {"accepted": 2, "duplicates": 0, "dead_lettered": 1}
+    (letter,) = front.letters()
+    assert (letter.stage, letter.connection, letter.version) == ("normalize", "acme", "acme 1.0")
+    assert json.loads(letter.body) == {"id": "2"}
+    assert "company" in letter.reason
+    assert front.log.counters() == {"door_dead_lettered": 1}
+
+
+def test_an_event_that_breaks_a_rule_is_a_dead_letter_beside_the_good_one(front):
+    answer = front.post([{"both": [record(1), record(2, kind="nonsense")]}])
+
+    assert answer.json() == {"accepted": 1, "duplicates": 0, "dead_lettered": 1}
+    assert front.letters()[0].reason == "kind is not of the shape subject.past_tense"
+
+
+def test_the_body_is_kept_raw_without_what_proves_who_sent_it(front):
+    front.post([record(1)], x_other="stays", x_acme_signature="goes")
+
+    (raw,) = front.records("raw")
+    kept = json.loads(raw.value)
+    assert kept["headers"]["x-other"] == "stays"
+    assert "x-key" not in kept["headers"]
+    assert "x-acme-signature" not in kept["headers"]
+
+
+def test_a_body_of_nothing_but_repeats_is_not_kept_again(front):
+    for _ in range(2):
+        front.post([record(1)])
+
+    assert len(front.records("raw")) == 1
+
+
+def test_a_wrong_key_is_401(front):
+    answer = front.post([record(1)], x_key="open")
+
+    assert answer.status_code == 401
+    assert answer.json() == {"code": "bad_signature", "message": "x-key is not PULSEHUB_ACME_KEY"}
+    assert not front.records("raw")
+
+
+def test_what_the_source_does_not_speak_is_400(front):
+    for body in (b"{}", b"", b"not json", b"\xff\xfe", b"[" * 100_000):
+        answer = front.post(body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed"), body[:20]
+
+
+def test_an_unknown_connection_is_404(front):
+    for path in ("/in/nobody", "/in/", "/in/acme/", "/in/acme/x", "/in/%00"):
+        answer = front.post([], path=path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_connection"), path
+
+
+def test_another_method_is_405_and_says_which_is_right(front):
+    for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        answer = front.http.request(method, "/in/acme")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+        assert answer.json()["code"] == "method_not_allowed"
+
+
+def test_an_encoding_nobody_unpacks_is_415_and_says_which_are(front):
+    for encoding in ("br", "gzip, gzip", "zstd", "x"):
+        answer = front.post(b"[]", content_encoding=encoding)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_encoding")
+        assert "gzip" in answer.headers["accept-encoding"]
+
+
+def test_packed_bodies_are_unpacked(front):
+    body = json.dumps([record(1)]).encode()
+    for encoding, packed in (
+        ("gzip", gzip.compress(body)),
+        ("GZIP", gzip.compress(body[:5]) + gzip.compress(body[5:])),
+        ("deflate", zlib.compress(body)),
+        ("identity", body),
+    ):
+        assert front.post(packed, content_encoding=encoding).status_code == 200, encoding
+
+
+def test_a_packed_body_that_is_broken_is_400(front):
+    whole = gzip.compress(b"[]" * 1000)
+    for packed in (whole[:-4], whole[:-9], whole[:5], b"[]", whole + b"more", b"\x1f\x8b"):
+        answer = front.post(packed, content_encoding="gzip")
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_encoding")
+
+
+def test_a_body_too_large_is_413_before_and_after_unpacking(open_front):
+    front = open_front(max_body=10_000)
+    spaces = b"[" + b" " * 10_000 + b"]"
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) > 10_000
+
+    assert front.post(spaces).status_code == 413
+    assert front.post(gzip.compress(spaces), content_encoding="gzip").status_code == 413
+    assert front.post(bomb, content_encoding="gzip").status_code == 413
+    assert front.post(gzip.compress(b" " * 9_000_000)[:9_999], content_encoding="gzip").status_code == 413
+    streamed = front.http.post("/in/acme", content=iter([b" " * 6_000] * 2), headers={"x-key": "sesame"})
+    assert (streamed.status_code, streamed.json()["code"]) == (413, "too_large")
+    assert front.post(b"[" + b" " * 9_998 + b"]").status_code == 200
+
+
+def test_on_a_sources_own_path_every_final_refusal_is_400_and_the_code_names_it(open_front):
+    front = open_front(max_body=2_000)
+    own = "/v1/acme"
+    assert front.post([record(1)], path=own).json()["accepted"] == 1
+    for answer, code in (
+        (front.post([], path=own, x_key="open"), "bad_signature"),
+        (front.post(b"{}", path=own), "malformed"),
+        (front.post(b" " * 3_000, path=own), "too_large"),
+        (front.post(b"", path=own, content_encoding="br"), "unsupported_encoding"),
+        (front.http.get(own), "method_not_allowed"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_too_much_lag_is_503_with_a_time_to_come_back(open_front):
+    front = open_front(max_lag=2)
+    assert front.post([record(n) for n in range(3)]).status_code == 200
+    time.sleep(0.6)
+    for path in ("/in/acme", "/v1/acme"):
+        answer = front.post([record(9)], path=path)
+        assert (answer.status_code, answer.json()["code"]) == (503, "too_far_behind")
+        assert int(answer.headers["retry-after"]) > 0
+    assert len(front.events()) == 3
+
+
+def test_a_nearly_full_disk_is_503(open_front):
+    answer = open_front(min_free_disk=2**62).post([record(1)])
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "disk_full")
+    assert "retry-after" in answer.headers
+
+
+def test_a_log_that_cannot_be_written_is_503_and_what_comes_later_is_taken(front):
+    connection = front.log._writing
+    pages = connection.execute("pragma page_count").fetchone()[0]
+    connection.execute(f"pragma max_page_count={pages}")
+    big = [record(n, text="x" * 900) for n in range(400)]
+
+    refused = front.post(big)
+    connection.execute("pragma max_page_count=1000000")
+    taken = front.post(big)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "cannot_keep")
+    assert "retry-after" in refused.headers
+    assert taken.json() == {"accepted": 400, "duplicates": 0, "dead_lettered": 0}
+    assert len(front.events()) == 400
+
+
+def test_a_body_that_does_not_come_is_408_and_others_are_served_meanwhile(open_front):
+    front = open_front(patience=0.5)
+    host, port = front.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as slow:
+        slow.sendall(b"POST /in/acme HTTP/1.1\r\nhost: x\r\nx-key: sesame\r\ncontent-length: 100\r\n\r\n[")
+        assert front.post([record(1)]).status_code == 200
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_client_that_hangs_up_in_the_middle_leaves_nothing_behind(front):
+    host, port = front.url.removeprefix("http://").split(":")
+    for _ in range(20):
+        with socket.create_connection((host, int(port)), timeout=10) as rude:
+            rude.sendall(b"POST /in/acme HTTP/1.1\r\nhost: x\r\nx-key: sesame\r\ncontent-length: 100\r\n\r\n[")
+
+    assert front.post([record(1)]).json()["accepted"] == 1
+    assert front.door._in_hand == 0
+    assert len(front.events()) == 1
+
+
+def test_many_at_once_are_each_counted_once(front):
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: front.post([record(n), record(f"x{n}")]).json(), range(100)))
+
+    assert sum(a["accepted"] for a in answers) == 200 == len(front.events())
+
+
+def test_texts_are_cleaned_of_what_no_database_holds(front):
+    body = b'[{"id": "1", "company": "c\\u0000", "text": "a\\u0000b\\ud800c", "properties": {"k\\u0000": "\\udfff"}}]'
+
+    assert front.post(body).json()["accepted"] == 1
+    (event,) = front.events()
+    assert (event.account, event.text, event.properties) == ("acme:company:c", "ab?c", {"k": "?"})
+
+
+def test_hostile_records_are_dead_letters_and_never_a_failure(front):
+    hostile = [
+        b'{"id": "1", "company": "c", "value": NaN}',
+        b'{"id": "1", "company": "c", "value": 1e400}',
+        b'{"id": "1", "company": "c", "value": ' + b"9" * 400 + b"}",
+        b'{"id": "1", "company": "c", "amount": "NaN", "currency": "USD"}',
+        b'{"id": "1", "company": "c", "amount": "1e999999", "currency": "USD"}',
+        b'{"id": "1", "company": "c", "amount": "5"}',
+        b'{"id": "1", "company": "c", "amount": "5", "currency": "usd"}',
+        b'{"id": "' + b"x" * 300 + b'", "company": "c"}',
+        b'{"id": "1", "company": "' + b"x" * 300 + b'"}',
+        b'{"id": "1", "company": "c", "at": "1969-01-01T00:00:00Z"}',
+        b'{"id": "1", "company": "c", "at": "0001-01-01T00:00:00+23:59"}',
+        b'{"id": "1", "company": "c", "at": "9999-12-31T23:59:59-23:59"}',
+        b'{"id": "1", "company": "c", "at": "2026-01-01T00:00:00"}',
+        b'{"id": "1", "company": "c", "properties": {"deep": {"er": 1}}}',
+        b'{"id": "1", "company": "c", "properties": {"deep": Infinity}}',
+        b'{"id": "1", "company": "c", "properties": {"n": ' + b"9" * 400 + b"}}",
+        b'{"id": "1", "company": "c", "properties": []}',
+        b'{"id": "1", "company": "c", "kind": 5}',
+        b'{"id": "1", "company": "c", "text": ["x"]}',
+        b'{"id": "1", "id": null, "company": "c", "company": null, "kind": null}',
+    ]
+    for body in hostile:
+        answer = front.post(b"[" + body + b"]")
+        assert answer.status_code == 200, body[:80]
+        assert answer.json() == {"accepted": 0, "duplicates": 0, "dead_lettered": 1}, body[:80]
+    assert front.post(b'[{"id": ' + b"9" * 500_000 + b', "company": "c"}]').status_code == 400
+    assert not front.events()
+    assert len({letter.id for letter in front.letters()}) == len(hostile)
+
+
+def test_a_source_that_crashes_while_verifying_refuses(open_front):
+    class Crashing:
+        name = vendor = "crash"
+        paths = ()
+        keeps_raw = False
+        remembers = None
+
+        def verify(self, hook, now):
+            raise TypeError("bytes where str was due")
+
+        def decode(self, hook, now):
+            raise AssertionError
+
+        def normalize(self, raw):
+            raise AssertionError
+
+    answer = open_front(Crashing()).post([], path="/in/crash")
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+
+
+def test_what_normalize_yields_may_be_anything_but_an_event(open_front):
+    class Odd:
+        name = vendor = "odd"
+        paths = ()
+        keeps_raw = False
+        remembers = None
+
+        def verify(self, hook, now):
+            pass
+
+        def decode(self, hook, now):
+            return [hub.Raw(body=b"x", received_at=now)]
+
+        def normalize(self, raw):
+            yield {"id": "no event"}
+
+    answer = open_front(Odd()).post([], path="/in/odd")
+    assert answer.json() == {"accepted": 0, "duplicates": 0, "dead_lettered": 1}
