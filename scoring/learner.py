@@ -19,8 +19,9 @@ from hub.store import schema
 from hub.store.database import Database, insert_rows
 from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import LABELS, TopicSpec
+from scoring.config import Config
 from scoring.features import feature_names, lesson
-from scoring.model import DRAFT, Judged, Lesson, Model, decode, encode, fresh, taught
+from scoring.model import DRAFT, Lesson, Model, decode, encode, fresh, taught
 from scoring.snapshots import Label
 
 _VERSIONS_KEPT: Final = 50
@@ -42,7 +43,7 @@ class Learner:
     topic: TopicSpec = LABELS
     tick_every: float | None = 30.0
 
-    def __init__(self, database: Database, config: Judged, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, config: Config, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._config = config
         self._now = now

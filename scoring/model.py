@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -13,7 +13,7 @@ from hub.store import schema
 from scoring import risk
 from scoring.arrays import logit
 from scoring.calibration import Platt
-from scoring.config import Measure, Scorecard
+from scoring.config import Config, Scorecard
 from scoring.mixture import LIMIT, Mixture
 from scoring.recency import center, sign_of_life
 
@@ -34,22 +34,6 @@ ENOUGH_OF_EACH: Final = 10
 _TRUST_IN_CARD: Final = 0.75  # the rest is shared; a new installation has nothing but its scorecard
 _PRIOR_LABELS: Final = 20.0  # what the scorecard's base rate is worth
 _MEMORY: Final = 1.0 - 1.0 / 20_000.0  # of the base rate, in labels
-
-
-class Judged(Protocol):
-    """The part of an installation's configuration that judging needs; `scoring.loading.Config` is one."""
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        """The columns of every matrix of values."""
-
-    @property
-    def scorecard(self) -> Scorecard:
-        """Weights, outcome, base rate, bands."""
-
-    @property
-    def version(self) -> str:
-        """Changes whenever any of it does."""
 
 
 class Lesson(NamedTuple):
@@ -135,7 +119,7 @@ class Model(msgspec.Struct, kw_only=True):
         return self.left / self.seen if self.trusted else scorecard.base_rate
 
 
-def fresh(config: Judged) -> Model:
+def fresh(config: Config) -> Model:
     """A model that has learned nothing."""
     rate = config.scorecard.base_rate
     doubted = (1.0 - _TRUST_IN_CARD) / (len(EXPERTS) - 1)
@@ -149,7 +133,7 @@ def fresh(config: Judged) -> Model:
     )
 
 
-def taught(model: Model, lessons: Iterable[Lesson], config: Judged) -> Model:
+def taught(model: Model, lessons: Iterable[Lesson], config: Config) -> Model:
     """The model after these lessons, in this order; `model` stays as it is.
 
     What was learned under another configuration is kept by name: a measure that is new begins with no weight.

@@ -17,11 +17,11 @@ from hub import Driver
 from scoring import risk
 from scoring.arrays import Codes, Floats, Singles, expit, logit
 from scoring.bands import bands, borders, health, slope
-from scoring.config import Measure
+from scoring.config import Config, Measure
 from scoring.drivers import CAP, strongest
 from scoring.features import feature_names, features
 from scoring.mixture import LIMIT
-from scoring.model import BASE_RATE, CARD, CARD_CALIBRATED, EXPERTS, MIX, RECENCY, Judged, Model, fresh
+from scoring.model import BASE_RATE, CARD, CARD_CALIBRATED, EXPERTS, MIX, RECENCY, Model, fresh
 from scoring.recency import center, sign_of_life
 from scoring.scorecard import Card
 
@@ -70,7 +70,7 @@ class Scorer:
         ConfigError: the scorecard does not fit the measures.
     """
 
-    def __init__(self, config: Judged, model: Model | None) -> None:
+    def __init__(self, config: Config, model: Model | None) -> None:
         learned = fresh(config) if model is None else model
         card = config.scorecard
         self.version = learned.version

@@ -1,0 +1,125 @@
+"""A small installation to judge: four measures, two dimensions, and rows of values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from scoring.arrays import Codes, Floats
+from scoring.config import Config
+from scoring.features import feature_names, lesson
+from scoring.model import Lesson, Model, fresh, taught
+from scoring.scorer import Scorer, Scores
+
+MEASURES = [
+    {
+        "name": "logins",
+        "family": "count",
+        "kinds": {"session.started": 1},
+        "half_life": "7d",
+        "dimension": "adoption",
+        "label": "{n} logins a week",
+        "direction": "up",
+    },
+    {
+        "name": "silence",
+        "family": "recency",
+        "kinds": {"session.started": 1},
+        "dimension": "adoption",
+        "label": "last seen {n} days ago",
+        "unit": "days",
+        "direction": "down",
+    },
+    {
+        "name": "urgent",
+        "family": "entities",
+        "kinds": {"ticket.opened": 1},
+        "entity": "ticket",
+        "read": "urgent",
+        "dimension": "support",
+        "label": "{n} urgent tickets open",
+        "direction": "down",
+    },
+    {
+        "name": "nps",
+        "family": "last",
+        "kinds": {"survey.answered": 1},
+        "of": "value",
+        "dimension": "support",
+        "label": "NPS {n}",
+        "direction": "up",
+    },
+]
+SCORECARD: dict[str, Any] = {
+    "dimensions": [
+        {
+            "name": "adoption",
+            "weight": 3,
+            "measures": [
+                {"measure": "logins", "weight": 2, "low": 0, "high": 10},
+                {"measure": "silence", "weight": 1, "low": 30, "high": 0, "missing": "worst"},
+            ],
+        },
+        {
+            "name": "support",
+            "weight": 1,
+            "measures": [{"measure": "urgent", "weight": 1, "kind": "bands", "bands": [(0, 1.0), (1, 0.4), (3, 0.0)]}],
+        },
+    ],
+    "outcome": {"horizon": "60d", "every": "7d", "kinds": ["subscription.cancelled"]},
+    "base_rate": 0.1,
+}
+
+
+def config(measures: list[dict[str, Any]] = MEASURES, **scorecard: Any) -> Config:
+    return Config.model_validate({"measures": measures, "scorecard": SCORECARD | scorecard})
+
+
+def judge(scorer: Scorer, values: Floats, was_band: Codes | None = None) -> Scores:
+    """Score rows of which nothing was known before."""
+    n = len(values)
+    return scorer.score(values, np.full(n, np.nan), np.full(n, -1, np.int8) if was_band is None else was_band)
+
+
+def lessons(scorer: Scorer, values: Floats, lost: Floats, at: float = 1.0) -> list[Lesson]:
+    """Labels of customers who looked like these values and were judged by this scorer."""
+    scores = judge(scorer, values)
+    names = feature_names(scores.names[:-1])
+    return [
+        Lesson(
+            {name: float(chances[i]) for name, chances in scores.predictions.items()},
+            bool(lost[i]),
+            at + i,
+            lesson(scores.features[i].tolist(), names),
+        )
+        for i in range(len(values))
+    ]
+
+
+def customers(rng: np.random.Generator, n: int) -> Floats:
+    """Plausible measures, some of them unknown."""
+    values = np.column_stack(
+        [rng.exponential(5, n), rng.exponential(9, n), rng.poisson(1, n), rng.integers(-100, 100, n)]
+    )
+    values = values.astype(np.float64)
+    values[rng.random(values.shape) < 0.15] = np.nan
+    return values
+
+
+def experienced(config: Config, labels: int, seed: int = 0, steepness: float = 0.3) -> Model:
+    """A model taught by a world the scorecard has the wrong way round: who logs in much leaves."""
+    rng = np.random.default_rng(seed)
+    values = customers(rng, labels)
+    lost = rng.random(labels) < 1.0 / (1.0 + np.exp(2.0 - steepness * np.nan_to_num(values[:, 0])))
+    model = fresh(config)
+    return taught(model, lessons(Scorer(config, model), values, lost), config)
+
+
+any_values = hnp.arrays(
+    np.float64,
+    st.tuples(st.integers(1, 8), st.just(len(MEASURES))),
+    elements=st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.floats(-5, 50), st.just(float("nan"))),
+)

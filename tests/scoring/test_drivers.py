@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub import Driver
+from scoring.drivers import CAP, number, strongest, words
+from tests.scoring.judging import config
+
+PARTS = (*config().measures, CAP)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"),
+        (-0.001, "0"),
+        (3.0, "3"),
+        (0.256, "0.26"),
+        (1.26, "1.3"),
+        (9.96, "10"),
+        (45.2, "45"),
+        (-12.0, "-12"),
+        (1234567.8, "1,234,568"),
+        (math.inf, "unknown"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(value, shown):
+    assert number(value) == shown
+
+
+def test_a_driver_speaks_in_the_words_of_its_measure():
+    drivers, rest = strongest(PARTS, [2.0, 12.4, 3.0, math.nan], [1.234, -4.0, -9.001, 0.7, 0.0], 3)
+    assert drivers == [
+        Driver("urgent", "3 urgent tickets open", -9.0, "support"),
+        Driver("silence", "last seen 12 days ago", -4.0, "adoption"),
+        Driver("logins", "2 logins a week", 1.23, "adoption"),
+    ]
+    assert rest == pytest.approx(0.7 + 0.004 - 0.001)
+
+
+def test_what_is_not_known_is_said_so():
+    assert words(PARTS[3], math.nan) == "NPS: not known yet"
+
+
+def test_the_cap_has_words_of_its_own():
+    drivers, _ = strongest(PARTS, [0.0] * 4, [0.0, 0.0, 0.0, 0.0, -7.0], 3)
+    assert [(driver.name, driver.dimension) for driver in drivers] == [(CAP, "")]
+    assert drivers[0].text == "evidence beyond what any model is believed in"
+
+
+def test_what_hardly_counts_is_not_named():
+    assert strongest(PARTS, [0.0] * 4, [0.04, -0.01, 0.0, 0.0, 0.0], 3) == ([], pytest.approx(0.03))
+
+
+@given(st.lists(st.floats(-100, 100), min_size=5, max_size=5), st.integers(0, 5))
+def test_drivers_and_rest_sum_to_all_the_points(points, k):
+    drivers, rest = strongest(PARTS, [1.0] * 4, points, k)
+    assert len(drivers) <= k
+    assert sum(driver.points for driver in drivers) + rest == pytest.approx(sum(points), abs=1e-9)
+    sizes = [abs(driver.points) for driver in drivers]
+    assert sizes == sorted(sizes, reverse=True)

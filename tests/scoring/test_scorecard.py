@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hub import ConfigError
+from scoring.scorecard import STEEPNESS, Card
+from tests.scoring.judging import SCORECARD, config
+
+
+def _card(**scorecard):
+    ours = config(**scorecard)
+    return Card(ours.measures, ours.scorecard)
+
+
+def _one(transform, *values):
+    """What one measure, alone on a card, adds to the log odds."""
+    card = _card(
+        dimensions=[{"name": "all", "weight": 1, "measures": [{"measure": "logins", "weight": 1, **transform}]}]
+    )
+    rows = np.full((len(values), 4), np.nan)
+    rows[:, 0] = values
+    return (0.5 - card.contributions(rows)[:, 0] / STEEPNESS).round(9).tolist()
+
+
+def test_a_score_is_linear_between_its_bounds_and_flat_beyond_them():
+    assert _one({"low": 2, "high": 4}, -np.inf, 2, 2.5, 4, np.inf) == [0.0, 0.0, 0.25, 1.0, 1.0]
+
+
+def test_where_low_is_above_high_less_is_better():
+    assert _one({"low": 4, "high": 2}, -np.inf, 2, 2.5, 4, np.inf) == [1.0, 1.0, 0.75, 0.0, 0.0]
+
+
+def test_a_band_begins_at_its_border_and_below_the_first_nothing_is_earned():
+    bands = {"kind": "bands", "bands": [(0, 1.0), (1, 0.4), (3, 0.1)]}
+    assert _one(bands, -1, 0, 0.9, 1, 2.9, 3, 99) == [0.0, 1.0, 1.0, 0.4, 0.4, 0.1, 0.1]
+
+
+@pytest.mark.parametrize(("missing", "score"), [("neutral", 0.5), ("worst", 0.0), ("best", 1.0)])
+@pytest.mark.parametrize("shape", [{"low": 0, "high": 1}, {"kind": "bands", "bands": [(0, 0.3)]}])
+def test_what_is_unknown_counts_as_the_card_says(missing, score, shape):
+    assert _one({**shape, "missing": missing}, np.nan) == [score]
+
+
+def test_weights_are_shares_of_their_dimension_and_dimensions_of_the_card():
+    best = np.array([[10.0, 0.0, 0.0, np.nan]])
+    adds = _card().contributions(best)[0]
+    assert adds == pytest.approx(-STEEPNESS / 2 * np.array([3 / 4 * 2 / 3, 3 / 4 * 1 / 3, 1 / 4, 0.0]))
+
+
+def test_a_measure_may_count_in_two_dimensions():
+    twice = [
+        {"name": name, "weight": 1, "measures": [{"measure": "logins", "weight": 1, "low": 0, "high": 1}]}
+        for name in ("adoption", "value")
+    ]
+    assert _card(dimensions=twice).contributions(np.array([[1.0, 0, 0, 0]]))[0].tolist() == [-STEEPNESS / 2, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("transform", "says"),
+    [
+        ({}, "two different bounds"),
+        ({"low": 1}, "two different bounds"),
+        ({"low": 1, "high": 1}, "two different bounds"),
+        ({"kind": "bands"}, "ascending borders"),
+        ({"kind": "bands", "bands": [(3, 0.0), (1, 1.0)]}, "ascending borders"),
+        ({"kind": "bands", "bands": [(1, 1.5)]}, "between 0 and 1"),
+    ],
+)
+def test_a_transform_that_makes_no_sense_is_refused_by_name(transform, says):
+    dimensions = [{"name": "all", "weight": 1, "measures": [{"measure": "nps", "weight": 1, **transform}]}]
+    with pytest.raises(ConfigError, match=f"nps.*{says}"):
+        _card(dimensions=dimensions)
+
+
+def test_the_card_stands_at_the_base_rate_it_was_given():
+    assert _card(base_rate=0.5).base_logit == 0.0
+    assert SCORECARD["base_rate"] == 0.1
