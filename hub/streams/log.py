@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from hub.sdk.errors import ConfigError
 from hub.streams import trimming
@@ -29,6 +29,7 @@ from hub.streams.logfile import (
     encode_extras,
     encode_records,
     partitions_of,
+    path_of,
     position,
 )
 from hub.streams.topics import TopicSpec
@@ -98,6 +99,20 @@ class Log(LogReader):
         self._watcher = threading.Thread(target=self._watch, name="log-watcher", daemon=True)
         self._writer.start()
         self._watcher.start()
+
+    @classmethod
+    def at(cls, url: str, partitions: int = 8) -> Self:
+        """The log at `sqlite:///relative.db` or `sqlite:////absolute.db`; its folder is made.
+
+        Raises:
+            ConfigError: the URL names another kind of stream, or no file.
+        """
+        path = path_of(url)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"cannot make the folder of the log {path}: {error.strerror}") from None
+        return cls(path, partitions)
 
     def declare(self, spec: TopicSpec, partitions: int | None = None) -> None:
         """Make the topic if it is not there. What is there keeps its partitions and takes the new retention."""

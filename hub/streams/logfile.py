@@ -83,6 +83,19 @@ def position(topic: int, partition: int, offset: int) -> int:
     return (topic << 13 | partition) << _OFFSETS | offset
 
 
+def path_of(url: str) -> Path:
+    """The file a URL names, as SQLAlchemy reads it: three slashes before a relative path, four before an absolute.
+
+    Raises:
+        ConfigError: it is no such URL.
+    """
+    scheme, _, rest = url.partition("://")
+    name = rest.partition("?")[0].removeprefix("/")
+    if scheme != "sqlite" or not rest.startswith("/") or name in {"", ":memory:"}:
+        raise ConfigError(f"{url} is not a stream this version runs on; use sqlite:///relative.db or sqlite:////abs.db")
+    return Path(name)
+
+
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     """Open the file; transactions are said explicitly.
 
