@@ -74,6 +74,17 @@ class Source(Protocol):
         """Say what happened, in our words; pure. Whatever it raises dead-letters the record, and only that."""
 
 
+@runtime_checkable
+class Answering(Protocol):
+    """What a source has besides where its vendor takes nothing but an answer of its own for a success.
+
+    Salesforce's outbound messages are repeated for a day unless they are answered in SOAP.
+    """
+
+    def answer(self, hook: Webhook) -> tuple[bytes, str] | None:
+        """Body and content type that say the log has this webhook; None for the usual counts. Pure; never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ok:
     """The destination has it."""
