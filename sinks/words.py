@@ -32,13 +32,12 @@ def subject(action: Action) -> str:
     verb = "fell to" if fell else "recovered to"
     why = [d for d in health.drivers if (d.points < 0) == fell and d.points]
     because = ": " + ", ".join(clean(d.text, 60) for d in why[:2]) if why else ""
-    return f"{name_of(action)} {verb} {health.health:.0f} ({BANDS[health.band]}){because}"
+    return f"{name_of(action)} {verb} {round(health.health)} ({BANDS[health.band]}){because}"
 
 
-def signed(points: float) -> str:
-    """`+6` or `\N{MINUS SIGN}14`; with one decimal where the whole number would be 0."""
-    text = f"{abs(points):.0f}" if abs(points) >= 0.5 else f"{abs(points):.1f}"  # noqa: PLR2004 - rounds to 0
-    return ("\N{MINUS SIGN}" if points < 0 else "+") + text
+def signed(points: int) -> str:
+    """`+6` or `\N{MINUS SIGN}14`."""
+    return ("\N{MINUS SIGN}" if points < 0 else "+") + str(abs(points))
 
 
 def halves(drivers: list[Driver]) -> tuple[list[Driver], list[Driver]]:

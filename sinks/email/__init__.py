@@ -1,0 +1,1 @@
+"""Alerts by e-mail, through any SMTP server: text and HTML that say the same."""
