@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 VERSION = 1
@@ -102,6 +103,7 @@ links = Table(
     Column("account", String, nullable=False, index=True),
     Column("how", String, nullable=False, comment="record · key · domain · person · merge"),
     Column("at", Double, nullable=False),
+    Column("origin", String, index=True, comment="the account it led to before a merge; None: it was not redirected"),
 )
 merges = Table(
     "merges",
@@ -150,6 +152,8 @@ entities = Table(
     Column("reference", String, primary_key=True),
     Column("kind", String, nullable=False, comment="ticket, subscription, invoice, opportunity"),
     Column("state", LargeBinary, nullable=False, comment="JSON: its last state, with the times that order it"),
+    Column("open_since", Double, comment="when it was last opened; None unless it is open"),
+    Index("entities_open", "account", sqlite_where=text("open_since IS NOT NULL")),
 )
 contacts = Table(
     "contacts",
