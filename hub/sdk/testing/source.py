@@ -21,7 +21,7 @@ from hub.sdk.errors import BadSignatureError, RejectedError
 from hub.sdk.events import Event
 from hub.sdk.testing.hostile import hostile_bodies
 
-KIND: Final = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+KIND: Final = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")
 LONGEST: Final = 255
 """Characters of an id or a reference that the database and the log have room for."""
 
