@@ -25,19 +25,12 @@ def monthly(subscription: Subscription, currency: str) -> Decimal:
     Quantity times price, made monthly, less every lasting discount that the webhook spells out. Metered and tiered
     prices count as nothing: what they bring is only known from the invoice. Nothing either unless money is owed.
     """
-    if subscription.status is not None and subscription.status not in PAYING:
-        return Decimal(0)
-    total = sum((_line(item) for item in lines(subscription)), Decimal(0))
-    every = next((months for item in lines(subscription) if (months := _months(item))), Decimal(1))
-    spelled = [subscription.discount, *(subscription.discounts or [])]
-    total = _reduced(total, _terms(spelled), every)
-    return units(max(total, Decimal(0)), currency).quantize(Decimal(1).scaleb(-exponent(currency)))
+    return _rounded(_cents(subscription), currency)
 
 
 def per_period(subscription: Subscription, currency: str) -> Decimal:
     """What one period of the subscription costs, in units of `currency`."""
-    every = next((months for item in lines(subscription) if (months := _months(item))), Decimal(1))
-    return (monthly(subscription, currency) * every).quantize(Decimal(1).scaleb(-exponent(currency)))
+    return _rounded(_cents(subscription) * _every(subscription), currency)
 
 
 def lines(subscription: Subscription) -> Sequence[Item]:
@@ -50,6 +43,23 @@ def lines(subscription: Subscription) -> Sequence[Item]:
 def interval(subscription: Subscription) -> str | None:
     """`month`, `year`, ... of its first recurring line."""
     return next((r.interval for item in lines(subscription) if (r := _recurring(item))), None)
+
+
+def _cents(subscription: Subscription) -> Decimal:
+    """Each month, in the currency's smallest unit, not rounded."""
+    if subscription.status is not None and subscription.status not in PAYING:
+        return Decimal(0)
+    total = sum((_line(item) for item in lines(subscription)), Decimal(0))
+    return _reduced(total, _terms([subscription.discount, *(subscription.discounts or [])]), _every(subscription))
+
+
+def _every(subscription: Subscription) -> Decimal:
+    """Months between two invoices."""
+    return next((months for item in lines(subscription) if (months := _months(item))), Decimal(1))
+
+
+def _rounded(cents: Decimal, currency: str) -> Decimal:
+    return units(cents, currency).quantize(Decimal(1).scaleb(-exponent(currency)))
 
 
 def _recurring(item: Item) -> Recurring | None:
