@@ -66,6 +66,12 @@ class Missing(NamedTuple):
     kept: int
 
 
+def missing(labels: int, lost: int) -> Missing:
+    """What is missing when there are so many labels, so many of them of customers who left."""
+    rare = (max(0, ENOUGH_OF_EACH - lost), max(0, ENOUGH_OF_EACH - (labels - lost)))
+    return Missing(max(0, ENOUGH - labels, sum(rare)), *rare)
+
+
 class Model(msgspec.Struct, kw_only=True):
     """One version of what was learned.
 
@@ -100,9 +106,7 @@ class Model(msgspec.Struct, kw_only=True):
     @property
     def missing(self) -> Missing:
         """What is missing before the models are listened to."""
-        kept = self.labels - self.lost
-        each = Missing(0, max(0, ENOUGH_OF_EACH - self.lost), max(0, ENOUGH_OF_EACH - kept))
-        return each._replace(labels=max(0, ENOUGH - self.labels, each.lost + each.kept))
+        return missing(self.labels, self.lost)
 
     @property
     def trusted(self) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from hub.store import schema
 from scoring.arrays import Floats
-from scoring.model import CARD, EXPERTS, MIX, Missing, Model, newest
+from scoring.model import CARD, EXPERTS, MIX, Missing, Model, missing, newest
 
 _SURE: Final = 1e-6  # predictions are stored with six digits
 _Z: Final = 1.959964  # 95 %
@@ -85,7 +85,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     gain_low: float | None
     gain_high: float | None
     weights: dict[str, float]
-    missing: Missing | None
+    missing: Missing
     model_version: int
     trained_through: float
 
@@ -135,7 +135,7 @@ def judge(
         gain_low=None if gain is None else gain - _Z * gain_error,
         gain_high=None if gain is None else gain + _Z * gain_error,
         weights=model.weights if model else {CARD: 1.0},
-        missing=model.missing if model else None,
+        missing=model.missing if model else missing(0, 0),
         model_version=model.version if model else 0,
         trained_through=model.trained_through if model else 0.0,
     )

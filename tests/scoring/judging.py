@@ -109,13 +109,20 @@ def customers(rng: np.random.Generator, n: int) -> Floats:
     return values
 
 
-def experienced(config: Config, labels: int, seed: int = 0, steepness: float = 0.3) -> Model:
+def leaving(values: Floats) -> Floats:
+    """How likely customers of that world leave."""
+    return np.asarray(1.0 / (1.0 + np.exp(2.0 - 0.3 * np.nan_to_num(values[:, 0]))))
+
+
+def experienced(config: Config, labels: int, seed: int = 0) -> Model:
     """A model taught by a world the scorecard has the wrong way round: who logs in much leaves."""
     rng = np.random.default_rng(seed)
-    values = customers(rng, labels)
-    lost = rng.random(labels) < 1.0 / (1.0 + np.exp(2.0 - steepness * np.nan_to_num(values[:, 0])))
     model = fresh(config)
-    return taught(model, lessons(Scorer(config, model), values, lost), config)
+    for start in range(0, labels, 100):
+        values = customers(rng, min(100, labels - start))
+        lost = rng.random(len(values)) < leaving(values)
+        model = taught(model, lessons(Scorer(config, model), values, lost), config)
+    return model
 
 
 any_values = hnp.arrays(

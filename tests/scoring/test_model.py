@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.model import ENOUGH, EXPERTS, Lesson, Missing, decode, encode, fresh, opinion, taught
+from scoring.quality import area
+from scoring.scorer import Scorer
+from tests.scoring.judging import config, customers, experienced, judge, leaving, lessons
+
+
+def _outcomes(n, lost):
+    return [Lesson({"scorecard": 0.1}, place < lost, float(place), None) for place in range(n)]
+
+
+def test_a_fresh_model_listens_to_the_scorecard_alone_and_says_what_it_lacks():
+    model = fresh(config())
+    assert model.weights == {"scorecard": 1.0}
+    assert model.missing == Missing(labels=ENOUGH, lost=10, kept=10)
+    assert not model.trusted
+
+
+@pytest.mark.parametrize(
+    ("n", "lost", "missing"),
+    [
+        (30, 12, Missing(70, 0, 0)),
+        (95, 2, Missing(8, 8, 0)),
+        (5000, 3, Missing(7, 7, 0)),
+        (100, 95, Missing(5, 0, 5)),
+        (100, 10, Missing(0, 0, 0)),
+    ],
+)
+def test_insufficient_labels_are_counted_out(n, lost, missing):
+    assert taught(fresh(config()), _outcomes(n, lost), config()).missing == missing
+
+
+def test_the_base_rate_is_the_scorecards_until_labels_suffice_then_theirs():
+    ours = config(base_rate=0.05)
+    young = taught(fresh(ours), _outcomes(50, 40), ours)
+    assert young.base_rate(ours.scorecard) == 0.05
+    grown = taught(young, _outcomes(950, 510), ours)
+    assert grown.base_rate(ours.scorecard) == pytest.approx(0.55, abs=0.02)
+
+
+def test_a_model_travels_as_json_and_learns_on_identically():
+    ours = config()
+    values = customers(np.random.default_rng(3), 300)
+    labels = lessons(Scorer(ours, None), values, np.random.default_rng(4).random(300) < 0.3)
+    stayed = taught(fresh(ours), labels, ours)
+    travelled = fresh(ours)
+    for start in range(0, 300, 7):
+        travelled = decode(encode(taught(travelled, labels[start : start + 7], ours)))
+    assert encode(travelled) == encode(stayed)
+
+
+def test_teaching_leaves_the_model_it_began_with_as_it_was():
+    ours = config()
+    model = experienced(ours, 120)
+    before = encode(model)
+    taught(model, _outcomes(20, 5), ours)
+    assert encode(model) == before
+
+
+def test_models_beat_a_scorecard_that_is_wrong():
+    ours = config()
+    model = experienced(ours, 1500)
+    rng = np.random.default_rng(99)
+    values = customers(rng, 3000)
+    lost = rng.random(3000) < leaving(values)
+    said = judge(Scorer(ours, model), values).predictions
+    auc = {name: area(said[name], lost)[0] for name in said}
+    loss = {name: -np.log(np.where(lost, said[name], 1 - said[name])).mean() for name in said}
+    assert auc["scorecard"] < 0.5
+    assert auc["mix"] > 0.65
+    assert loss["mix"] < min(loss["scorecard"], loss["base_rate"]) - 0.02
+    assert loss["mix"] < min(loss.values()) + 0.02
+
+
+def test_a_scorecard_that_is_right_stays_the_voice_that_is_heard():
+    ours = config()
+    rng = np.random.default_rng(1)
+    model = fresh(ours)
+    for _ in range(4):
+        scorer = Scorer(ours, model)
+        values = customers(rng, 150)
+        lost = rng.random(150) < judge(scorer, values).predictions["scorecard"]
+        model = taught(model, lessons(scorer, values, lost), ours)
+    believed = model.weights
+    assert believed["scorecard"] + believed["scorecard_calibrated"] > 0.7
+
+
+def test_a_label_judges_what_was_predicted_then_not_what_would_be_predicted_now():
+    ours = config()
+    wise = [Lesson({"scorecard": 0.1, "sgd": 0.9, "mix": 0.1}, True, 1.0, None)] * 50
+    model = taught(fresh(ours), wise, ours)
+    assert model.mixture.weights["sgd"] > model.mixture.weights["scorecard"]
+    assert model.regressions == fresh(ours).regressions
+
+
+def test_features_nobody_can_name_any_more_teach_the_mixture_only():
+    ours = config()
+    model = taught(fresh(ours), _outcomes(30, 5), ours)
+    assert model.labels == 30
+    assert model.regressions == fresh(ours).regressions
+    assert model.calibrations["recency"] == fresh(ours).calibrations["recency"]
+
+
+def test_trained_through_is_the_newest_maturity():
+    ours = config()
+    assert taught(fresh(ours), [*_outcomes(9, 1), *_outcomes(3, 1)], ours).trained_through == 8.0
+
+
+def test_it_is_taught_under_the_configuration_it_names():
+    first, second = config(), config(base_rate=0.2)
+    model = taught(experienced(first, 50), _outcomes(1, 0), second)
+    assert model.config_version == second.version != first.version
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0, math.nan, math.inf, 1e-300])
+def test_an_opinion_is_finite_whatever_the_prediction(chance):
+    assert abs(opinion(chance)) <= 7.0
+
+
+def test_weights_of_all_experts_sum_to_one():
+    weights = experienced(config(), 500).weights
+    assert set(weights) == set(EXPERTS)
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(msgspec.ValidationError):
+        decode('{"version": "seven"}')

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert
+
+from hub.store import schema
+from hub.store.database import Database
+from scoring.model import ENOUGH, Missing, encode, fresh
+from scoring.quality import area, judge, quality
+from tests.scoring.judging import config
+
+
+def _judged(chances, lost, accounts=None, card=None):
+    accounts = accounts or [f"acc_{place}" for place in range(len(lost))]
+    card = chances if card is None else card
+    rows = [{"mix": float(a), "scorecard": float(b)} for a, b in zip(chances, card, strict=True)]
+    return judge(accounts, [float(i) for i in range(len(lost))], [bool(x) for x in lost], rows, None)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.booleans()), min_size=2, max_size=40))
+def test_the_auc_is_the_share_of_pairs_in_the_right_order_ties_counting_half(labels):
+    chances, lost = np.array([c for c, _ in labels]), np.array([x for _, x in labels])
+    if not 0 < lost.sum() < len(lost):
+        assert _judged(chances, lost).skill("mix").auc is None
+        return
+    pairs = [(a > b) + (a == b) / 2 for a in chances[lost] for b in chances[~lost]]
+    auc, shares = area(chances, lost)
+    assert auc == pytest.approx(np.mean(pairs))
+    assert shares.sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_log_loss_and_brier_are_those_of_the_textbook():
+    skill = _judged([0.8, 0.3], [True, False]).skill("mix")
+    assert skill.log_loss == pytest.approx(-(np.log(0.8) + np.log(0.7)) / 2)
+    assert skill.brier == pytest.approx((0.04 + 0.09) / 2)
+
+
+def test_a_certain_prediction_that_was_wrong_costs_much_and_not_everything():
+    assert _judged([0.0, 1.0], [True, False]).skill("mix").log_loss == pytest.approx(-np.log(1e-6))
+
+
+def test_calibration_sets_what_was_said_beside_what_came_true():
+    chances = np.repeat([0.1, 0.6], 500)
+    lost = np.concatenate([np.arange(500) < 50, np.arange(500) < 300])
+    bins = _judged(chances, lost).skill("mix").bins
+    assert sum(found.labels for found in bins) == 1000
+    assert [found.predicted for found in bins] == pytest.approx([0.1] * 5 + [0.6] * 5)
+    assert np.mean([found.lost for found in bins[:5]]) == pytest.approx(0.1)
+    assert np.mean([found.lost for found in bins[5:]]) == pytest.approx(0.6)
+
+
+def _draw(rng, n, skill):
+    truth = rng.normal(size=n)
+    lost = rng.random(n) < 1 / (1 + np.exp(1 - truth))
+    return 1 / (1 + np.exp(1 - skill * truth - rng.normal(size=n))), lost
+
+
+def test_the_interval_of_the_auc_holds_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    truth = area(*_draw(rng, 200_000, 1.0))[0]
+    found = [_judged(*_draw(rng, 150, 1.0)).skill("mix") for _ in range(200)]
+    held = np.mean([skill.low <= truth <= skill.high for skill in found])
+    assert 0.90 <= held <= 0.99
+
+
+def test_labels_of_one_account_are_one_witness():
+    rng = np.random.default_rng(1)
+    chances, lost = _draw(rng, 100, 1.0)
+    once = _judged(chances, lost).skill("mix")
+    names = [f"acc_{place}" for place in range(100)]
+    often = _judged(np.tile(chances, 9), np.tile(lost, 9), names * 9).skill("mix")
+    assert (often.auc, often.low, often.high) == pytest.approx((once.auc, once.low, once.high))
+
+
+def test_the_gain_is_judged_on_the_same_labels():
+    rng = np.random.default_rng(2)
+    chances, lost = _draw(rng, 400, 2.0)
+    found = _judged(chances, lost, card=rng.random(400))
+    assert found.gain == pytest.approx(found.skill("mix").auc - found.skill("scorecard").auc)
+    assert 0 < found.gain_low < found.gain < found.gain_high
+    same = _judged(chances, lost)
+    assert (same.gain, same.gain_low, same.gain_high) == (0, 0, 0)
+
+
+def test_an_expert_that_came_later_is_judged_by_what_it_predicted():
+    rows = [{"mix": 0.5, "scorecard": 0.5}] * 10 + [{"mix": 0.5, "scorecard": 0.5, "sgd": 0.9}] * 4
+    found = judge([f"a{i}" for i in range(14)], [0.0] * 14, [i % 2 == 0 for i in range(14)], rows, None)
+    assert found.skill("sgd").labels == 4
+    assert found.skill("adagrad") is None
+
+
+def test_before_any_label_there_is_nothing_to_say_and_it_says_so(tmp_path):
+    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as database, database.read() as connection:
+        found = quality(connection)
+    assert (found.labels, found.accounts, found.skills, found.gain) == (0, 0, [], None)
+    assert found.weights == {"scorecard": 1.0}
+    assert found.missing == Missing(ENOUGH, 10, 10)
+
+
+def test_it_reads_the_newest_labels_and_the_newest_model(tmp_path):
+    model = fresh(config())
+    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as database:
+
+        def fill(connection):
+            for i in range(30):
+                said = json.dumps({"mix": 0.9 if i % 3 == 0 else 0.2, "scorecard": 0.5})
+                connection.execute(
+                    insert(schema.labels).values(
+                        account=f"acc_{i % 5}",
+                        at=i,
+                        matured_at=i + 60,
+                        lost=int(i % 3 == 0),
+                        predictions=said,
+                        taught=1,
+                    )
+                )
+            for version in (0, 1, 2):
+                model.version = version
+                connection.execute(
+                    insert(schema.models).values(
+                        version=version, at=1.0, trained_through=2.0, config_version="x", body=encode(model)
+                    )
+                )
+
+        database.write(fill).result(10)
+        with database.read() as connection:
+            found, last = quality(connection), quality(connection, newest_labels=6)
+    assert (found.labels, found.lost, found.accounts, found.since, found.until) == (30, 10, 5, 0, 29)
+    assert found.model_version == 2
+    assert found.skill("mix").auc == 1.0
+    assert found.skill("scorecard").auc == 0.5
+    assert found.gain == 0.5
+    assert (last.labels, last.since) == (6, 24)
