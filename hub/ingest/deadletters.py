@@ -98,7 +98,7 @@ def shown(connection: Connection, letter: str) -> Dead | None:
 def counted(connection: Connection) -> dict[str, int]:
     """State -> how many."""
     rows = connection.execute(select(_TABLE.c.state, func.count()).group_by(_TABLE.c.state))
-    return {state: many for state, many in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def letter_of(row: Row[Any]) -> Dead:

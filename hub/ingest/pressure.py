@@ -15,7 +15,7 @@ from hub.store import schema
 from hub.store.database import Database
 from hub.streams.topics import EVENTS
 
-SCORING: Final = "scoring.rescore"
+SCORING: Final = "scoring.rescore"  # the room whose offsets say how far scoring has come
 _FRESH: Final = 0.5  # seconds for which the last look is good enough
 _OFFSETS: Final = select(func.sum(schema.offsets.c.next)).where(
     schema.offsets.c.room == SCORING, schema.offsets.c.topic == EVENTS.name

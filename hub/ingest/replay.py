@@ -22,7 +22,7 @@ from hub.sdk.contracts import Raw, Source, Webhook
 from hub.sdk.events import Event
 from hub.store import schema
 from hub.store.database import Database
-from hub.streams.log import LogReader
+from hub.streams.logfile import LogReader
 from hub.streams.topics import RAW
 
 _AT_ONCE: Final = 200  # letters read from the table at a time
