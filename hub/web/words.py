@@ -20,7 +20,7 @@ BAND_WORDS: Final[Mapping[Band, str]] = {
     "watch": "Watch",
     "at_risk": "At risk",
 }
-_SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "AUD": "A$", "CAD": "C$"}  # fmt: skip
+_SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "AUD": "A$", "CAD": "C$"}
 
 
 def whole(value: float | None) -> str:
@@ -134,7 +134,7 @@ def day(then: float, now: float) -> str:
     """The day something happened on, for headings.
 
     >>> day(86400 * 20000, 86400 * 20000 + 60), day(86400 * 19999, 86400 * 20000), day(86400 * 19000, 86400 * 20000)
-    ('Today', 'Yesterday', 'Fri 7 Jan 2022')
+    ('Today', 'Yesterday', 'Sat 8 Jan 2022')
     """
     when, today = moment(then).date(), moment(now).date()
     match (today - when).days:

@@ -93,3 +93,35 @@ def histories(connection: Connection, ids: Sequence[str], moments: Sequence[floa
         accounts.c.id.in_(ids)
     )
     return {row[0]: list(row[1:]) for row in connection.execute(asked)}
+
+
+def course(connection: Connection, account: str, since: float, most: int = 5_000) -> list[tuple[float, float]]:
+    """Time and health of every change since then, oldest first, and the last one before."""
+    order = (ledger.c.at.desc(), ledger.c.sequence.desc())
+    mine = select(ledger.c.at, ledger.c.health).where(ledger.c.account == account).order_by(*order)
+    after = connection.execute(mine.where(ledger.c.at >= since).limit(most)).all()
+    before_ = connection.execute(mine.where(ledger.c.at < since).limit(1)).all() if len(after) < most else []
+    return [(row.at, row.health) for row in reversed([*after, *before_])]
+
+
+def largest(connection: Connection, account: str, since: float, most: int = 40) -> list[bytes]:
+    """The ledger's messages of an account's largest moves since then, largest first."""
+    step = func.abs(ledger.c.health - ledger.c.was)
+    asked = (
+        select(ledger.c.message)
+        .where(ledger.c.account == account, ledger.c.at >= since, ledger.c.was.is_not(None))
+        .order_by(step.desc(), ledger.c.at.desc())
+        .limit(most)
+    )
+    return [bytes(message) for message in connection.scalars(asked)]
+
+
+def band_since(connection: Connection, account: str) -> float | None:
+    """Since when an account has been in the band it is in."""
+    asked = (
+        select(ledger.c.at)
+        .where(ledger.c.account == account, ledger.c.was_band.is_distinct_from(ledger.c.band))
+        .order_by(ledger.c.at.desc(), ledger.c.sequence.desc())
+        .limit(1)
+    )
+    return connection.scalar(asked)

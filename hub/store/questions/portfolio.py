@@ -166,6 +166,12 @@ def follow(connection: Connection, wanted: Wanted, *, limit: int, cursor: str | 
     return rows, paging.encode(wanted.sort, found[limit - 1].sorted_by, rows[-1].id) if more else None
 
 
+def ids(connection: Connection, wanted: Wanted) -> list[str]:
+    """Ids of all that are wanted, by name; for orders the database does not know."""
+    asked = select(accounts.c.id).select_from(_ALL).where(_where(wanted)).order_by(_TITLE, accounts.c.id)
+    return list(connection.scalars(asked))
+
+
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
     """Rows of these accounts, merged ones too."""
     asked = select(*_COLUMNS).select_from(_ALL).where(accounts.c.id.in_(ids))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, or_, select
@@ -30,7 +30,7 @@ class Destination:
     Attributes:
         states: records (fields) and alerts by state: due, pending, shown or sent, rejected, absent.
         outcomes: attempts of the last 24 hours by outcome.
-        waiting_since: unix seconds since which the oldest due record could have gone; None if none is due.
+        last_ok_at: unix seconds of the last success among them; `took` is what one took on average, in seconds.
     """
 
     sink: str
@@ -73,6 +73,10 @@ class Letter:
     context: str
     body: bytes
     state: str
+
+
+_RECEIPT = [receipts.c[f.name] for f in fields(Receipt)]
+_LETTER = [dead_letters.c[f.name] for f in fields(Letter)]
 
 
 def heard(connection: Connection, now: float) -> dict[str, Heard]:
@@ -138,7 +142,7 @@ def receipt_list(
     Raises:
         CursorError: not a cursor of ours.
     """
-    asked = select(receipts).order_by(receipts.c.at.desc(), receipts.c.id.desc()).limit(limit + 1)
+    asked = select(*_RECEIPT).order_by(receipts.c.at.desc(), receipts.c.id.desc()).limit(limit + 1)
     if sink:
         asked = asked.where(receipts.c.sink == sink)
     if account:
@@ -181,7 +185,7 @@ def letters(
     Raises:
         CursorError: not a cursor of ours.
     """
-    asked = select(dead_letters).order_by(dead_letters.c.at.desc(), dead_letters.c.id).limit(limit + 1)
+    asked = select(*_LETTER).order_by(dead_letters.c.at.desc(), dead_letters.c.id).limit(limit + 1)
     if state:
         asked = asked.where(dead_letters.c.state == state)
     if source:
@@ -199,7 +203,7 @@ def letters(
 
 def letter(connection: Connection, key: str) -> Letter | None:
     """One dead letter with its bytes."""
-    row = connection.execute(select(dead_letters).where(dead_letters.c.id == key)).first()
+    row = connection.execute(select(*_LETTER).where(dead_letters.c.id == key)).first()
     return Letter(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public name
 
 

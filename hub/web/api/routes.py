@@ -1,0 +1,207 @@
+"""The JSON routes: parameters are checked, every refusal is `{"code", "message"}`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import Connection
+
+from hub.sdk.health import Band
+from hub.store.questions import account as of_account
+from hub.store.questions import portfolio, way
+from hub.store.questions.paging import CursorError
+from hub.store.questions.portfolio import Wanted
+from hub.web.api import shapes
+from hub.web.page import Site
+from hub.web.pages.account import find
+from hub.web.refusal import RefusedError
+from hub.web.words import iso
+
+Limit = Annotated[int, Query(ge=1, le=500, description="most rows of a page")]
+Cursor = Annotated[str | None, Query(max_length=2_000, description="`next` of the page before")]
+Reference = Annotated[
+    str,
+    Path(
+        description="our id, or any vendor's reference, URL-encoded (a slash in it as `%2F`)",
+        examples=["acc_3f0c9e1b2a4d5e6f7081", "zendesk:organization:42"],
+    ),
+]
+Name = Annotated[str | None, Query(max_length=200)]
+Sort = Annotated[
+    str,
+    Query(
+        description="what to sort by, downwards with `-`; unknowns come last",
+        pattern=f"^({'|'.join(portfolio.SORTS)})$",
+    ),
+]
+
+
+def router(site: Site) -> APIRouter:
+    """The routes under `/api`."""
+    refused: dict[int | str, dict[str, Any]] = {"4XX": {"model": shapes.Problem, "description": "Refused"}}
+    routes = APIRouter(prefix="/api", responses=refused)
+    context = site.context
+
+    @contextmanager
+    def asking() -> Iterator[Connection]:
+        try:
+            with context.database.read() as connection:
+                yield connection
+        except CursorError as error:
+            raise RefusedError(400, f"{error}; start again without it", code="bad_cursor") from None
+
+    @routes.get("/accounts", summary="List customers", tags=["accounts"])
+    def accounts(
+        q: Annotated[str, Query(max_length=200, description="part of a name, domain or owner; or a reference")] = "",
+        band: Annotated[Band | None, Query(description="only customers in this band")] = None,
+        sort: Sort = "health",
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> shapes.Accounts:
+        """Customers, those who need somebody first."""
+        wanted = Wanted(text=q.replace("\0", ""), band=band, sort=sort)
+        with asking() as connection:
+            rows, after = portfolio.follow(connection, wanted, limit=limit, cursor=cursor)
+            total = portfolio.count(connection, wanted)
+        return shapes.Accounts(accounts=[shapes.AccountSummary(**_row(row)) for row in rows], total=total, next=after)
+
+    @routes.get("/accounts/{reference}", summary="Explain one customer", tags=["accounts"])
+    def one(reference: Reference) -> shapes.Account:
+        """Health, and everything it is made of: base + the drivers' points = health."""
+        with asking() as connection:
+            key = find(connection, reference)
+            why = context.explain(connection, key)
+            row = portfolio.by_ids(connection, [key])[key]
+            references = of_account.references(connection, key)
+        told = _row(row)
+        if why is not None:
+            told |= {"health": why.health, "band": why.band, "risk": why.risk, "as_of": iso(why.as_of)}
+        return shapes.Account(
+            **told,
+            base=why.base if why else None,
+            drivers=_drivers(why.drivers) if why else [],
+            measures=[
+                shapes.MeasureOut(
+                    name=m.name,
+                    label=m.label,
+                    value=m.value,
+                    unit=m.unit,
+                    dimension=m.dimension,
+                    as_of=iso(m.as_of) or None,
+                )
+                for m in (why.measures if why else ())
+            ],
+            references=references,
+            config_version=why.config_version if why else "",
+            model_version=why.model_version if why else 0,
+        )
+
+    @routes.get("/accounts/{reference}/ledger", summary="Every change of its health", tags=["accounts"])
+    def ledger(reference: Reference, limit: Limit = 50, cursor: Cursor = None) -> shapes.Ledger:
+        """Before, after, what moved it, and the events that caused it; newest first."""
+        with asking() as connection:
+            entries, after = of_account.entries(connection, find(connection, reference), limit=limit, cursor=cursor)
+        found = [
+            shapes.LedgerEntry(
+                at=iso(entry.at),
+                health=entry.health.health,
+                was=entry.health.was,
+                band=entry.health.band,
+                was_band=entry.health.was_band,
+                moved_by=_drivers(entry.health.moved_by),
+                causes=entry.health.causes,
+                config_version=entry.health.config_version,
+                model_version=entry.health.model_version,
+            )
+            for entry in entries
+        ]
+        return shapes.Ledger(entries=found, next=after)
+
+    @routes.get("/accounts/{reference}/events", summary="What happened", tags=["accounts"])
+    def events(reference: Reference, limit: Limit = 50, cursor: Cursor = None) -> shapes.Events:
+        """Applied events in our words, newest first."""
+        with asking() as connection:
+            found, after = of_account.happenings(connection, find(connection, reference), limit=limit, cursor=cursor)
+        return shapes.Events(events=[msgspec.to_builtins(one.event) for one in found], next=after)
+
+    @routes.get("/deliveries", summary="What left", tags=["operation"])
+    def deliveries(
+        sink: Name = None,
+        outcome: Annotated[Literal["failed"] | None, Query(description="only what did not arrive")] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> shapes.Deliveries:
+        """Destinations and the attempts at them, newest first."""
+        with asking() as connection:
+            places = way.every_destination(connection, context.now())
+            found, after = way.receipt_list(
+                connection, limit=limit, sink=sink, failed=outcome == "failed", cursor=cursor
+            )
+        return shapes.Deliveries(
+            destinations=[shapes.DestinationOut.model_validate(p, from_attributes=True) for p in places],
+            receipts=[shapes.Receipt(**{**_plain(r), "at": iso(r.at), "fields": _object(r.fields)}) for r in found],
+            next=after,
+        )
+
+    @routes.get("/deadletters", summary="What could not be taken", tags=["operation"])
+    def deadletters(
+        state: Annotated[Literal["open", "replayed"] | None, Query()] = None,
+        connection: Name = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> shapes.DeadLetters:
+        """Dead letters with their reason, newest first."""
+        with asking() as database:
+            found, after = way.letters(database, limit=limit, state=state, source=connection, cursor=cursor)
+            number = sum(way.letters_by_connection(database).values())
+        return shapes.DeadLetters(
+            dead_letters=[
+                shapes.DeadLetter(
+                    **{**_plain(one), "at": iso(one.at), "context": _object(one.context), "size": len(one.body)}
+                )
+                for one in found
+            ],
+            open=number,
+            next=after,
+        )
+
+    return routes
+
+
+def _row(row: portfolio.Row) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.title,
+        "domain": row.domain,
+        "health": row.health,
+        "band": row.band,
+        "risk": row.risk,
+        "driver": row.driver,
+        "mrr": row.mrr,
+        "currency": row.currency,
+        "renewal_on": row.renewal_on,
+        "owner": row.owner,
+        "as_of": iso(row.scored_at),
+    }
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
+def _drivers(found: Any) -> list[shapes.DriverOut]:
+    return [shapes.DriverOut(name=d.name, text=d.text, points=d.points, dimension=d.dimension) for d in found]
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,146 @@
+"""Who needs me, and are we keeping our customers?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, get_args
+
+import msgspec
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from hub.sdk.health import Band, Health
+from hub.store.questions import movement, portfolio
+from hub.store.questions.movement import Move
+from hub.store.questions.portfolio import Row, Spread, Wanted
+from hub.web.page import Asked, Page, Site
+from hub.web.svg.spark import spark
+from hub.web.svg.strip import strip
+from hub.web.words import DAY
+
+SIZE: Final = 50  # rows of a page
+MOVERS: Final = 6  # rows of "moved today"
+SPARK_DAYS: Final = 30
+_SPARK_STEPS: Final = 24
+_BAND_OF: Final[Mapping[str, Band]] = {band: band for band in get_args(Band)}
+_FRESH: Final = 60.0  # seconds the window of a day may lag, so that all pages ask the same question
+COLUMNS: Final = (
+    ("name", "Customer", "name"),
+    ("health", "Health", "health"),
+    ("change", "24 h", "change"),
+    ("driver", "First driver", ""),
+    ("mrr", "Revenue", "-mrr"),
+    ("renewal", "Renewal", "renewal"),
+    ("owner", "Owner", "owner"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """A customer that moved, and why."""
+
+    row: Row
+    move: Move
+    why: str
+    at: float
+
+
+def view(site: Site, asked: Asked) -> Page:
+    """The portfolio, filtered and sorted as the URL says."""
+    now = site.context.now()
+    since = (now - DAY) // _FRESH * _FRESH
+    wanted = _wanted(asked)
+    with site.context.database.read() as connection:
+        spread = site.memo.ask("spread", lambda: portfolio.spread(connection))
+        moves = site.memo.ask(("moves", since), lambda: movement.moves(connection, since))
+        found = spread.total if wanted == Wanted(sort=wanted.sort) else portfolio.count(connection, wanted)
+        pages = max(1, -(-found // SIZE))
+        number = min(max(1, int(asked.number("page") or 1)), pages)
+        rows = _rows(connection, wanted, moves, (number - 1) * SIZE)
+        sparks = _sparks(connection, rows, now)
+        movers = _movers(connection, moves, since)
+    return Page(
+        template="portfolio.html",
+        title="Portfolio",
+        values={
+            "now": now,
+            "asked": asked,
+            "wanted": wanted,
+            "spread": spread,
+            "strip": _strip(spread, wanted, asked),
+            "fell": sum(m.change < 0 for m in moves),
+            "rose": sum(m.change > 0 for m in moves),
+            "movers": movers,
+            "rows": rows,
+            "sparks": sparks,
+            "changes": {m.account: m.change for m in moves},
+            "found": found,
+            "number": number,
+            "pages": pages,
+            "size": SIZE,
+            "columns": COLUMNS,
+            "filtered": wanted != Wanted(sort=wanted.sort),
+            "sources": site.context.sources(),
+            "public_url": site.context.settings.public_url.rstrip("/"),
+        },
+        live=("figures", "spread", "movers", "customers"),
+        topics=frozenset({"health"}),
+    )
+
+
+def _wanted(asked: Asked) -> Wanted:
+    sort = asked.query.get("sort", "health")
+    return Wanted(
+        text=asked.query.get("q", "").replace("\0", "")[:200].strip(),
+        band=_BAND_OF.get(asked.query.get("band", "")),
+        low=asked.number("low"),
+        high=asked.number("high"),
+        sort=sort if sort in (*portfolio.SORTS, "change", "-change") else "health",
+    )
+
+
+def _rows(connection: Connection, wanted: Wanted, moves: Sequence[Move], offset: int) -> list[Row]:
+    if wanted.sort.removeprefix("-") != "change":
+        return portfolio.page(connection, wanted, limit=SIZE, offset=offset)
+    changes = {m.account: m.change for m in moves}
+    sign = -1 if wanted.sort.startswith("-") else 1
+    ids = sorted(portfolio.ids(connection, wanted), key=lambda key: sign * changes.get(key, 0.0))[
+        offset : offset + SIZE
+    ]
+    known = portfolio.by_ids(connection, ids)
+    return [known[key] for key in ids if key in known]
+
+
+def _sparks(connection: Connection, rows: Sequence[Row], now: float) -> dict[str, Markup]:
+    # the moments are whole steps apart, so that a line moves only when time has moved a step
+    step = SPARK_DAYS * DAY / _SPARK_STEPS
+    last = now // step * step
+    moments = [last - n * step for n in range(_SPARK_STEPS - 1, -1, -1)]
+    known = movement.histories(connection, [row.id for row in rows], moments)
+    return {row.id: spark([*known.get(row.id, []), row.health], row.band, SPARK_DAYS) for row in rows}
+
+
+def _movers(connection: Connection, moves: Sequence[Move], since: float) -> list[Mover]:
+    first = moves[:MOVERS]
+    rows = portfolio.by_ids(connection, [m.account for m in first])
+    messages = movement.furthest(connection, list(rows), since)
+    movers = []
+    for move in first:
+        if move.account not in rows:
+            continue
+        row, why, at = rows[move.account], "", rows[move.account].scored_at
+        if message := messages.get(move.account):
+            health = msgspec.json.decode(message, type=Health)
+            same_way = [d for d in health.moved_by if d.points * move.change > 0]
+            why, at = (same_way[0].text if same_way else ""), health.at
+        movers.append(Mover(row, move, why or row.driver or "", at))
+    return movers
+
+
+def _strip(spread: Spread, wanted: Wanted, asked: Asked) -> Markup:
+    def href(band: Band) -> str:
+        return asked.link(band=None if wanted.band == band else band, low=None, high=None, page=None)
+
+    counts = {band: number for band, number in spread.by_band.items() if band is not None}
+    return strip(spread.bins, counts, href, chosen=wanted.band)

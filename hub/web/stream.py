@@ -1,0 +1,116 @@
+"""`/live`: what changed on the page somebody has open, as server-sent events.
+
+The server renders the page's live parts again when something happened that concerns them, at most once a second, and
+sends those that differ from what it sent last. Without news they are looked at every half minute, since "3 min ago"
+grows old by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.store.live import Subscription
+from hub.web.frame import Frame
+from hub.web.page import Page
+from hub.web.refusal import RefusedError
+from hub.web.render import digest
+from hub.web.routing import look_up
+
+PACE: Final = 1.0  # seconds between two sendings
+IDLE: Final = 30.0  # seconds after which a page is looked at without news
+RETRY: Final = 2_000  # milliseconds a browser waits before it comes back
+_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}  # proxies must not hold it back
+
+
+def router(frame: Frame) -> APIRouter:
+    """The route of the live stream."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/live")
+    async def live(request: Request, page: str = "/") -> StreamingResponse:
+        found = look_up(page)
+        if found is None:
+            raise RefusedError(404)
+        view, asked = found
+
+        def render() -> tuple[Page, dict[str, str]]:
+            made = view(frame.site, asked)
+            return made, frame.partials(request, made)
+
+        return StreamingResponse(
+            _changes(frame.site.context.live.subscribe(), render), 200, _HEADERS, "text/event-stream"
+        )
+
+    return routes
+
+
+async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str, str]]]) -> AsyncIterator[str]:
+    sent: dict[str, str] = {}
+    yield f"retry: {RETRY}\n\n"
+    with news:
+        waiting = _Waiting(news)
+        try:
+            while True:
+                try:
+                    page, partials = await run_in_threadpool(render)
+                except (SQLAlchemyError, RefusedError):
+                    yield _event("trouble", {})
+                    topics: frozenset[str] = frozenset()
+                else:
+                    topics = page.topics
+                    for name, html in partials.items():
+                        if sent.get(name) != (mark := digest(html)):
+                            sent[name] = mark
+                            yield _event("partial", {"name": name, "digest": mark, "html": html})
+                    yield _event("seen", {})
+                await asyncio.sleep(PACE)
+                if not await waiting.for_any(topics):
+                    return
+        finally:
+            waiting.stop()
+
+
+class _Waiting:
+    """Waits for news of some topics, without ever cancelling a read half done."""
+
+    def __init__(self, news: Subscription) -> None:
+        self._news = news
+        self._next: asyncio.Task[str | None] | None = None
+
+    async def for_any(self, topics: frozenset[str]) -> bool:
+        """Return when something of `topics` was published, or after a while; False when there is no more to come."""
+        deadline = asyncio.get_running_loop().time() + IDLE
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            self._next = self._next or asyncio.ensure_future(self._read())
+            done, _ = await asyncio.wait({self._next}, timeout=left)
+            if not done:
+                return True
+            topic, self._next = self._next.result(), None
+            if topic is None:
+                return False
+            if topic in topics:
+                return True
+        return True
+
+    def stop(self) -> None:
+        """Read no more."""
+        if self._next is not None:
+            self._next.cancel()
+
+    async def _read(self) -> str | None:
+        try:
+            return (await anext(self._news)).topic
+        except StopAsyncIteration:
+            return None
+
+
+def _event(name: str, data: dict[str, str]) -> str:
+    return f"event: {name}\ndata: {msgspec.json.encode(data).decode()}\n\n"
