@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, create_engine, event, insert, make_url, select
+from sqlalchemy import Connection, Engine, Insert, Update, create_engine, event, insert, make_url, select
 from sqlalchemy.pool import QueuePool
 
 from hub.sdk.errors import ConfigError
@@ -144,12 +144,19 @@ def insert_rows(connection: Connection, statement: Insert, rows: list[tuple[Any,
     Dictionaries through SQLAlchemy cost more than SQLite itself here; the statement is still SQLAlchemy's, so it
     reads the same on every database.
     """
-    if rows:
-        connection.exec_driver_sql(_compiled(connection, statement), rows)
+    run_rows(connection, statement, rows)
 
 
-def _compiled(connection: Connection, statement: Insert) -> str:
-    cache: dict[Insert, str] = connection.info.setdefault("compiled", {})
+def run_rows(connection: Connection, statement: Insert | Update, rows: list[tuple[Any, ...]]) -> int:
+    """As `insert_rows`, for any statement: values in the order in which its parameters stand.
+
+    The statement is remembered with the connection: define it once, not per call. Returns how many rows it touched.
+    """
+    return connection.exec_driver_sql(_compiled(connection, statement), rows).rowcount if rows else 0
+
+
+def _compiled(connection: Connection, statement: Insert | Update) -> str:
+    cache: dict[Insert | Update, str] = connection.info.setdefault("compiled", {})
     if statement not in cache:
         cache[statement] = str(statement.compile(dialect=connection.dialect))
     return cache[statement]

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Final, Self
 
+import faust
+from faust.tables.manager import TableManager
+from sqlalchemy import func, select
+from yarl import URL
+
+from hub.sdk.errors import ConfigError
+from hub.store import schema
 from hub.store.database import Database
+from hub.streams.agent import Agent
+from hub.streams.batches import Batched, BatchSchema
 from hub.streams.log import Log
+from hub.streams.logfile import LogError
+from hub.streams.outage import Outage
 from hub.streams.room import Outbox, Room
-from hub.streams.topics import TopicSpec
+from hub.streams.topics import ALL, TopicSpec
+from hub.streams.transport import Transport
+
+log = logging.getLogger(__name__)
+
+_TRIM_EVERY: Final = 3600.0  # seconds
 
 
 class Streams:
@@ -16,27 +35,56 @@ class Streams:
 
     Args:
         database: where rooms keep their rows, and we the offsets.
-        log: the stream; the door appends to the same one.
+        stream: the log; the door appends to the same one.
     """
 
-    def __init__(self, database: Database, log: Log) -> None:
+    def __init__(self, database: Database, stream: Log) -> None:
         self.database = database
-        self.log = log
+        self.log = stream
+        self._agents: dict[str, list[Agent]] = {}
+        self._apps: list[Any] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._outage = Outage()
+        for spec in ALL:
+            stream.declare(spec)
 
     def add(self, room: Room, *, app: str, outboxes: Mapping[TopicSpec, Outbox] | None = None) -> None:
         """Run `room` in the Faust app `app` (`scoring`, `success`, `sinks`, `ingest`); before `start`.
 
         `outboxes` names the topics whose messages wait somewhere else than in table `outgoing`.
+
+        Raises:
+            ConfigError: two rooms have one name, or read one topic in one app.
         """
-        raise NotImplementedError
+        if any(agent.room.name == room.name for agents in self._agents.values() for agent in agents):
+            raise ConfigError(f"two rooms are called {room.name}")
+        if any(agent.room.topic == room.topic for agent in self._agents.get(app, ())):
+            raise ConfigError(f"two rooms of app {app} read topic {room.topic.name}: put one into an app of its own")
+        self.log.declare(room.topic)
+        agent = Agent(room, self.database, self.log, outboxes or {}, self._outage)
+        self._agents.setdefault(app, []).append(agent)
 
     async def start(self) -> None:
         """Claim every partition, load every room, begin."""
-        raise NotImplementedError
+        for name in ("faust", "mode"):  # they tell their whole life at level info
+            if logging.getLogger(name).level == logging.NOTSET:
+                logging.getLogger(name).setLevel(logging.WARNING)
+        for agent in self._all():
+            await agent.claim()
+        self._apps = [_app(name, agents, self.log) for name, agents in self._agents.items()]
+        await asyncio.gather(*(app.start() for app in self._apps))
+        for agent in self._all():
+            self._tasks += [asyncio.create_task(agent.publisher.run()), asyncio.create_task(agent.tick())]
+        self._tasks.append(asyncio.create_task(self._trim()))
 
     async def stop(self) -> None:
         """Finish the batches in hand, send what is committed, end the apps. The log and the database stay open."""
-        raise NotImplementedError
+        await asyncio.gather(*(agent.settle() for agent in self._all()))
+        await asyncio.gather(*(app.stop() for app in self._apps))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._apps, self._tasks = [], []
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -48,12 +96,100 @@ class Streams:
     @property
     def failed(self) -> str | None:
         """Why a room stopped for good (another process has claimed it), or None."""
-        raise NotImplementedError
+        return next((agent.failed for agent in self._all() if agent.failed), None)
 
     def lag(self) -> dict[tuple[str, str, int], int]:
         """(room, topic, partition) -> records in the log that the room has not committed yet."""
-        raise NotImplementedError
+        ends = {topic: self.log.ends(topic) for topic in {agent.room.topic.name for agent in self._all()}}
+        return {
+            (agent.room.name, agent.room.topic.name, partition): end - agent.books.next.get(partition, 0)
+            for agent in self._all()
+            for partition, end in ends[agent.room.topic.name].items()
+        }
 
     def idle(self) -> bool:
         """Whether every record is committed and every message of every room is in the log."""
-        raise NotImplementedError
+        return all(agent.publisher.idle for agent in self._all()) and not any(self.lag().values())
+
+    def trim(self, now: float) -> int:
+        """Let go of what no room needs any more and is past its retention or superseded; returns how many records.
+
+        What a room needs is read from the database, so rooms that run in other processes count too. Waits for the
+        log: not for an event loop.
+        """
+        offsets = schema.offsets
+        needed: dict[str, dict[int, int]] = {}
+        with self.database.read() as connection:
+            rows = connection.execute(
+                select(offsets.c.topic, offsets.c.partition, func.min(offsets.c.next)).group_by(
+                    offsets.c.topic,
+                    offsets.c.partition,
+                ),
+            )
+            for topic, partition, lowest in rows:
+                needed.setdefault(topic, {})[partition] = lowest
+        return self.log.trim(now, needed)
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(_TRIM_EVERY)
+            try:
+                gone = await asyncio.to_thread(self.trim, time.time())
+                log.debug("streams.trimmed", extra={"records": gone})
+            except LogError as error:
+                log.warning("streams.trim_failed", extra={"reason": str(error)})
+
+    def _all(self) -> list[Agent]:
+        return [agent for agents in self._agents.values() for agent in agents]
+
+
+class _NoTables(TableManager):  # type: ignore[misc]
+    """Faust waits a second for tables to be declared; our rooms keep theirs in the database."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class _App(faust.App):  # type: ignore[misc]
+    """A Faust app that leaves no folders behind."""
+
+    def _create_directories(self) -> None:
+        """It keeps nothing in files."""
+
+
+def _app(name: str, agents: list[Agent], stream: Log) -> Any:
+    url = URL.build(scheme="sqlite", path=f"/{stream.path}")
+    app = _App(
+        f"pulsehub.{name}",
+        broker=[url],
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_partitions=stream.partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        broker_commit_interval=60.0,  # nothing is committed by Faust: the database holds the offsets
+        web_enabled=False,
+        TableManager=_NoTables,
+    )
+    app._transport = Transport(  # noqa: SLF001 - Faust would make one that opens the file again
+        [url],
+        app,
+        log=stream,
+        batched={agent.room.topic.name: Batched(agent.positions) for agent in agents},
+    )
+    app._producer_transport = app._transport  # noqa: SLF001 - same
+    for agent in agents:
+        channel = app.topic(agent.room.topic.name, schema=BatchSchema(), acks=False)
+        app.agent(channel, name=agent.room.name)(_runner(agent))
+    return app
+
+
+def _runner(agent: Agent) -> Any:
+    async def run(stream: Any) -> None:
+        await agent.run(stream)
+
+    return run

@@ -1,0 +1,286 @@
+"""The transactional agent: the one place that owns the rule of delivery.
+
+Take the batch; drop what was applied before; let the room decide (`step`); then in one database transaction its rows,
+its messages, its dead letters and the offsets; once that is on disk, `Step.after`, and the publisher. The database's
+own transaction holds the fence, so a process that has lost its claim changes nothing.
+
+- A record that cannot be applied: the batch is halved until it is alone, then it is dead-lettered by the transaction
+  that moves past it.
+- A database that fails: the same records again, after a wait, from what the database says.
+- A claim that is lost: the room stops for good, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError as BadDataError
+from sqlalchemy.exc import DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
+
+from hub.sdk.errors import RetryLaterError
+from hub.store.database import Database
+from hub.streams.batches import Batch
+from hub.streams.books import Books, FencedError, Progress
+from hub.streams.dead import letter
+from hub.streams.log import Entry, Log
+from hub.streams.outage import Outage
+from hub.streams.outbox import TableOutbox
+from hub.streams.publisher import Publisher
+from hub.streams.room import DeadLetter, Outbox, Record, Room, Step
+from hub.streams.topics import DEAD_LETTERS, TopicSpec, partition_of
+
+log = logging.getLogger(__name__)
+
+_MARK_EVERY: Final = 1.0  # seconds between writings of how far the publisher got
+_SAID: Final = 500  # characters of a reason
+
+
+class _Done(NamedTuple):
+    step: Step
+    progress: Progress
+    entries: list[Entry]
+
+
+class Agent:
+    """Runs one room; its methods are called in one event loop.
+
+    Args:
+        room: what decides.
+        database: holds the room's rows and our books.
+        stream: the log it reads and publishes to.
+        outboxes: by topic, where messages wait; in table `outgoing` unless named here.
+        outage: says once that the database is gone, for all agents that share it.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        database: Database,
+        stream: Log,
+        outboxes: Mapping[TopicSpec, Outbox],
+        outage: Outage,
+    ) -> None:
+        self.room = room
+        self.failed: str | None = None
+        self.books = Books(room.name, room.topic.name)
+        self.publisher = Publisher(database, stream, self.books, self.outbox)
+        self._database = database
+        self._log = stream
+        self._outboxes: dict[str, Outbox] = {spec.name: outbox for spec, outbox in outboxes.items()}
+        self._outage = outage
+        self._turn = asyncio.Lock()
+        self._partitions = range(stream.topic(room.topic.name).partitions)
+        self._marked: dict[tuple[str, int], int] = {}
+        self._marked_at = time.monotonic()
+        self._stopping = False
+
+    def outbox(self, topic: str) -> Outbox:
+        """Where messages to a topic wait."""
+        if topic not in self._outboxes:
+            self._outboxes[topic] = TableOutbox(self.room.name, topic)
+        return self._outboxes[topic]
+
+    def positions(self) -> Mapping[int, int]:
+        """By partition, from where to read."""
+        return self.books.next
+
+    async def claim(self) -> None:
+        """Become the room's one worker, and load it; whoever was is fenced."""
+
+        def job(connection: Connection) -> None:
+            self.books.claim(connection, self._partitions)
+            self.room.assign(connection, self._partitions)
+
+        await asyncio.wrap_future(self._database.write(job))
+        self._marked = dict(self.books.published)
+        self._stopping = False
+
+    async def run(self, batches: AsyncIterable[Batch]) -> None:
+        """Apply batches until cancelled. Raises nothing."""
+        async for batch in batches:
+            async with self._turn:
+                if not (self.failed or self._stopping):
+                    await self._apply(batch.take())
+            await self.publisher.room()
+
+    async def tick(self) -> None:
+        """Let the room see time pass, as often as it asks, until cancelled."""
+        while self.room.tick_every is not None and not self.failed:
+            await asyncio.sleep(self.room.tick_every)
+            async with self._turn:
+                try:
+                    await self._transact(self._tick, Progress())
+                except FencedError as error:
+                    self._fenced(error)
+                except Exception as error:
+                    if _may_pass(error):
+                        await self._recover(error)
+                    else:
+                        log.exception("streams.tick_failed", extra={"room": self.room.name})
+
+    async def settle(self) -> None:
+        """Wait for the batch in hand, then for its messages; take no more. Gives up where something is down."""
+        self._stopping = True
+        async with self._turn:
+            await self.publisher.drained()
+            if self.failed or not (marks := self._marks(0)):
+                return
+            try:
+                await self._transact(_nothing, Progress(published=marks))
+            except Exception as error:  # noqa: BLE001 - the marks only spare the next start some work
+                log.info("streams.marks_unwritten", extra={"room": self.room.name, "reason": _say(error)})
+
+    # --- one transaction --------------------------------------------------------------------------------------
+
+    async def _apply(self, records: Sequence[Record]) -> None:
+        """See to these records, whatever happens; returns when they are committed, or nothing more can be done."""
+        while not (self.failed or self._stopping):
+            fresh, progress = self.books.fresh(records)
+            if not progress.next:
+                return
+            try:
+                await self._transact(partial(self._step, fresh), progress, len(fresh))
+            except FencedError as error:
+                self._fenced(error)
+            except Exception as error:  # noqa: BLE001 - a room may raise anything; every way goes on below
+                if _may_pass(error):
+                    await self._recover(error)
+                    continue
+                if len(records) > 1:
+                    middle = len(records) // 2
+                    await self._apply(records[:middle])
+                    await self._apply(records[middle:])
+                else:
+                    await self._bury(records[0], error)
+            return
+
+    def _step(self, fresh: Sequence[Record], connection: Connection) -> Step:
+        return self.room.step(connection, fresh) if fresh else Step()
+
+    def _tick(self, connection: Connection) -> Step:
+        return self.room.tick(connection) or Step()
+
+    async def _bury(self, record: Record, error: Exception) -> None:
+        """Move past a record that cannot be applied, keeping it."""
+        log.error(
+            "streams.dead_lettered",
+            extra={"room": self.room.name, "partition": record.partition, "offset": record.offset},
+            exc_info=error,
+        )
+        dead = Step(dead=[DeadLetter(record, _say(error))])
+        while not (self.failed or self._stopping):
+            fresh, progress = self.books.fresh([record])
+            if not progress.next:
+                return
+            try:
+                await self._transact(lambda _: dead, progress, len(fresh))
+            except FencedError as fenced:
+                self._fenced(fenced)
+            except Exception as again:  # noqa: BLE001 - our own statements only: the database is at fault
+                await self._recover(again)
+            else:
+                return
+
+    async def _transact(self, decide: Callable[[Connection], Step], progress: Progress, records: int = 0) -> None:
+        progress.published = progress.published or self._marks(_MARK_EVERY)
+        done = await asyncio.wrap_future(
+            self._database.write(lambda connection: self._write(connection, decide(connection), progress, records)),
+        )
+        self._outage.over()
+        self.books.accept(done.progress)
+        self._marked |= done.progress.published
+        self.publisher.put(done.entries)
+        try:
+            done.step.after()
+        except Exception:
+            log.exception("streams.after_failed", extra={"room": self.room.name})
+            await asyncio.wrap_future(self._database.write(self._reload))  # what memory holds is not what is on disk
+
+    def _write(self, connection: Connection, step: Step, progress: Progress, records: int) -> _Done:
+        """Everything a step comes to; runs on the database's writer thread, inside the transaction."""
+        step.write(connection)
+        duplicates = step.duplicates + progress.counts[1]
+        applied = records - step.duplicates - step.forwarded - len(step.dead)
+        progress.counts = (applied if records else 0, duplicates, len(step.dead), step.forwarded)
+        now = time.time()
+        publish = dict(step.publish)
+        if step.dead and self.room.topic != DEAD_LETTERS:  # a letter that cannot be applied is logged, not sent around
+            letters = [letter(self.room.name, self.room.topic.name, dead, now) for dead in step.dead]
+            publish[DEAD_LETTERS] = [*publish.get(DEAD_LETTERS, ()), *letters]
+        entries: list[Entry] = []
+        for spec, messages in publish.items():
+            by_partition = defaultdict(list)
+            for message in messages:
+                by_partition[partition_of(message.key, self._log.partitions)].append(message)
+            for partition, group in by_partition.items():
+                first = self.books.outlets.get((spec.name, partition), 1)
+                self.outbox(spec.name).append(connection, partition, first, group)
+                progress.outlets[spec.name, partition] = first + len(group)
+                entries += [
+                    Entry(spec.name, partition, message.key, message.value, now, self.room.name, sequence)
+                    for sequence, message in enumerate(group, first)
+                ]
+        for (topic, partition), through in progress.published.items():
+            self.outbox(topic).published(connection, partition, through)
+        self.books.write(connection, progress)
+        return _Done(step, progress, entries)
+
+    def _marks(self, age: float) -> dict[tuple[str, int], int]:
+        """How far publishing got, where that is news; nothing if it was written less than `age` seconds ago."""
+        if time.monotonic() - self._marked_at < age:
+            return {}
+        self._marked_at = time.monotonic()
+        return {at: mark for at, mark in self.books.published.items() if self._marked.get(at, 0) != mark}
+
+    # --- when it goes wrong -----------------------------------------------------------------------------------
+
+    def _fenced(self, error: FencedError) -> None:
+        self.failed = str(error)
+        log.error("streams.fenced", extra={"room": self.room.name, "reason": self.failed})
+
+    async def _recover(self, error: Exception) -> None:
+        """Wait until the database answers; it says where we stand, for it may have kept what it did not confirm."""
+        while not self._stopping:
+            await self._outage.wait(_say(error))
+            try:
+                await asyncio.wrap_future(self._database.write(self._reload))
+            except FencedError as fenced:
+                self._fenced(fenced)
+                return
+            except Exception as again:  # noqa: BLE001 - whatever it is, the room cannot go on without its rows
+                error = again
+            else:
+                self.publisher.again()
+                return
+
+    def _reload(self, connection: Connection) -> None:
+        self.books.load(connection)
+        self.room.assign(connection, self._partitions)
+
+
+def _nothing(_connection: Connection) -> Step:
+    return Step()
+
+
+_OF_THE_RECORD: Final = (IntegrityError, ProgrammingError, BadDataError, NotSupportedError)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether trying the same again makes sense: the database is at fault, not a record."""
+    if isinstance(error, DBAPIError):
+        return not isinstance(error, _OF_THE_RECORD)
+    return isinstance(error, RetryLaterError | NoConnectionError | MemoryError)
+
+
+def _say(error: Exception) -> str:
+    """The reason in words; of the database's, the driver's, without the statement and its values."""
+    said: Any = error.orig if isinstance(error, DBAPIError) else error
+    return f"{type(said).__name__}: {said}"[:_SAID]

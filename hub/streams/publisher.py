@@ -1,0 +1,143 @@
+"""What a room has decided to say, from the database into the log.
+
+Messages are committed with the rows they come from (the outbox). What has gathered since the last acknowledgement is
+appended at once; the mark says up to which sequence all is in the log. After a restart, or when in doubt, it goes on
+from the outbox beyond the mark: a message may come twice, with the same sequence, and readers skip it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.store.database import Database
+from hub.streams.books import Books, Place
+from hub.streams.log import Entry, Log
+from hub.streams.logfile import LogError
+from hub.streams.room import Outbox
+
+log = logging.getLogger(__name__)
+
+_MOST: Final = 20_000  # messages waiting beyond which the room waits too
+_CHUNK: Final = 1_000  # messages read from an outbox at once
+_LONGEST: Final = 10.0  # seconds to wait for it to be sent
+_PATIENCE: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts
+
+
+class Publisher:
+    """One room's way into the log; used in one event loop."""
+
+    def __init__(self, database: Database, stream: Log, books: Books, outbox: Callable[[str], Outbox]) -> None:
+        self._database = database
+        self._log = stream
+        self._books = books
+        self._outbox = outbox
+        self._waiting: list[Entry] = []
+        self._sending = False
+        self._behind = True  # something may be in an outbox that is not in _waiting
+        self._some = asyncio.Event()
+        self._room = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._some.set()
+        self._room.set()
+        self._failures = 0
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Messages just committed, in the order of their sequences."""
+        self._waiting += entries
+        if entries:
+            self._quiet.clear()
+            self._some.set()
+        if len(self._waiting) > _MOST:
+            self._room.clear()
+
+    def again(self) -> None:
+        """It is not sure what was committed: look into the outbox."""
+        self._behind = True
+        self._quiet.clear()
+        self._some.set()
+
+    async def room(self) -> None:
+        """Wait until there is room for more."""
+        await self._room.wait()
+
+    async def drained(self) -> None:
+        """Wait until all that was committed is in the log, or sending failed; not longer than a few seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), _LONGEST)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was committed is in the log."""
+        return not (self._waiting or self._sending or self._behind)
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            self._sending = True
+            try:
+                if self._behind:
+                    await self._catch_up()
+                else:
+                    await self._send()
+            except (LogError, SQLAlchemyError) as error:
+                if not self._failures:
+                    log.warning("streams.publishing_stopped", extra={"room": self._books.room, "reason": str(error)})
+                self._failures += 1
+                self._quiet.set()
+                await asyncio.sleep(_PATIENCE[min(self._failures, len(_PATIENCE)) - 1])
+                self.again()
+            else:
+                if self._failures:
+                    log.info("streams.publishing_resumed", extra={"room": self._books.room})
+                self._failures = 0
+            finally:
+                self._sending = False
+            if self.idle:
+                self._quiet.set()
+
+    async def _send(self) -> None:
+        entries, self._waiting = self._waiting, []
+        self._room.set()
+        if entries:
+            await self._append(entries)
+
+    async def _catch_up(self) -> None:
+        """Everything committed is in the outboxes: drop what waits and read on from the marks."""
+        self._waiting.clear()
+        self._room.set()
+        self._behind = False
+        ends = dict(self._books.outlets)
+        for place, end in ends.items():
+            while (mark := self._books.published.get(place, 0)) < end - 1:
+                entries = await asyncio.to_thread(self._read, place, mark)
+                if not entries:
+                    break
+                await self._append(entries)
+        # what was committed meanwhile may have been read already: sequences tell
+        marks: Mapping[Place, int] = self._books.published
+        self._waiting = [e for e in self._waiting if e.sequence > marks.get((e.topic, e.partition), 0)]
+        if self._waiting:
+            self._some.set()
+
+    def _read(self, place: Place, after: int) -> list[Entry]:
+        topic, partition = place
+        with self._database.read() as connection:
+            found = self._outbox(topic).read(connection, partition, after, _CHUNK)
+        now = time.time()
+        return [
+            Entry(topic, partition, message.key, message.value, now, self._books.room, sequence)
+            for sequence, message in found
+        ]
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        await asyncio.wrap_future(self._log.append(entries))
+        self._books.published |= {(entry.topic, entry.partition): entry.sequence for entry in entries}
