@@ -68,7 +68,8 @@ def write(sink: str, settled: Sequence[Settled], at: float, took: float) -> list
 def keep(connection: Connection, written: Sequence[Receipt]) -> None:
     """Store them."""
     rows = [{**msgspec.structs.asdict(r), "fields": msgspec.json.encode(r.fields).decode()} for r in written]
-    connection.execute(insert(receipts), rows)
+    if rows:
+        connection.execute(insert(receipts), rows)
 
 
 def forget(connection: Connection, before: float, limit: int = 5_000) -> int:

@@ -207,7 +207,8 @@ class Worker:
 
         await self._write(record)
         self._say(was, called.destination)
-        await self._publish(DELIVERIES, [Message(r.account.encode(), msgspec.json.encode(r)) for r in written])
+        if written:
+            await self._publish(DELIVERIES, [Message(r.account.encode(), msgspec.json.encode(r)) for r in written])
         self._told(name, sorted({r.account for r in written}))
         return called.destination
 
