@@ -45,8 +45,14 @@ class Sandbox(Protocol):
         returned gives the same kind, time, amount, value and text.
         """
 
+    def happen_many(self, events: Sequence[Event]) -> Sequence[Ping]:
+        """As `happen`, one after another; a vendor that sends batches may put several into one webhook."""
+
     def echoes(self) -> Sequence[Ping]:
         """Webhooks caused by writes to `app` since the last call."""
+
+    def showing(self) -> Sequence[str] | None:
+        """Names of the customers whose records here show a health; None where none can be written."""
 
 
 _PAGE: Final = Template("""<!doctype html>

@@ -54,9 +54,16 @@ class StripeSandbox:
             return []
         return [self._sign(json.dumps({"api_version": API_VERSION} | told).encode())]
 
+    def happen_many(self, events: Sequence[hub.Event]) -> Sequence[hub.Ping]:
+        """The same for several; Stripe sends each by itself."""
+        return [ping for event in events for ping in self.happen(event)]
+
     def echoes(self) -> Sequence[hub.Ping]:
         """None: nobody writes to a Stripe."""
         return []
+
+    def showing(self) -> None:
+        """Nothing of ours is shown in Stripe."""
 
     def _sign(self, body: bytes) -> hub.Ping:
         stamp = str(int(self._clock()))

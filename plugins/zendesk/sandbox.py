@@ -70,6 +70,12 @@ class ZendeskSandbox:
             echoes, self._echoes = self._echoes, []
         return echoes
 
+    def showing(self) -> Sequence[str]:
+        """Organizations whose health field is filled."""
+        with self.lock:
+            filled = [o for o in self.organizations.values() if "pulsehub_health" in o["organization_fields"]]
+        return [str(organization["name"]) for organization in filled]
+
     def wrote(self, organization: Mapping[str, Any], key: str, previous: object, value: object) -> None:
         """Remember a write of a field as the webhook it causes."""
         title = key.replace("_", " ").capitalize()
