@@ -10,6 +10,10 @@ from typing import Self
 from hub.sdk.errors import HubError
 
 
+class HeldError(HubError):
+    """Another process runs the agents of this data folder."""
+
+
 class Lock:
     """Held by the process that runs the agents; the operating system lets go of it when that process ends, however.
 
@@ -17,7 +21,8 @@ class Lock:
         folder: the data folder; made if it is not there.
 
     Raises:
-        HubError: another process holds it, or the folder cannot be written.
+        HeldError: another process holds it.
+        HubError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +37,7 @@ class Lock:
             self._file.seek(0)
             holder = self._file.read().strip() or "?"
             self._file.close()
-            raise HubError(f"a hub is already running on {folder} (process {holder}); stop it first") from None
+            raise HeldError(f"a hub is already running on {folder} (process {holder}); stop it first") from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,7 +70,7 @@ def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) ->
     """Read the settings: ours as a tree, and what plugins are given: their `PULSEHUB_<VENDOR>_*`, and how to mail.
 
     The file is `config`, or `PULSEHUB_CONFIG`, or the first of `pulsehub.toml` and `<data>/pulsehub.toml` there is.
-    Keys of the file that belong to plugins stand in a table of the vendor's name: `[zendesk]`, `signing_secret = "..."`.
+    Keys of the file that belong to plugins stand in a table of the vendor's name: `[zendesk]`, `signing_secret`.
 
     Raises:
         ConfigError: a setting is unknown or wrong; the message names it.
@@ -104,8 +105,35 @@ def _file(environ: Mapping[str, str], config: Path | None) -> dict[str, Any]:
     if found is None:
         return {}
     try:
-        return tomllib.loads(found.read_text(encoding="utf-8"))
+        written = tomllib.loads(found.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {found}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{found} is not TOML: {error}") from None
+    for name in ("data", "scoring"):  # a file's relative paths begin where the file is, whoever reads it from where
+        if isinstance(written.get(name), str):
+            written[name] = found.parent / written[name]
+    return written
+
+
+def adopt(settings: Settings, folder: Path) -> bool:
+    """Give a new installation the settings that came with some data: `pulsehub.toml` of `folder` and its scoring files.
+
+    They are copied into the data folder, so that every later command finds them. Nothing happens, and False is
+    returned, if the installation has begun or there is no such file.
+
+    Raises:
+        ConfigError: the data folder cannot be written.
+    """
+    there = folder / "pulsehub.toml"
+    kept = settings.data / "pulsehub.toml"
+    if not there.is_file() or kept.exists() or (settings.data / "hub.db").exists():
+        return False
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        if (folder / "scoring").is_dir():
+            shutil.copytree(folder / "scoring", settings.data / "scoring", dirs_exist_ok=True)
+        shutil.copyfile(there, kept)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {settings.data}: {error.strerror}") from None
+    return True

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import leaving, look, plugins
+from hub.cli import demo, doctor, explaining, importing, leaving, letters, look, plugins, running, sandbox
 from hub.cli.context import choose_config
 
 app = typer.Typer(
@@ -30,8 +30,17 @@ def _settings(
     choose_config(config)
 
 
+app.command("up")(running.up)
+app.command("demo")(demo.demo)
+
+app.command("import")(importing.import_file)
 app.command("accounts")(look.accounts)
+app.command("explain")(explaining.explain)
 app.command("events")(look.events)
 app.command("deliveries")(leaving.deliveries)
+app.add_typer(letters.app, name="deadletters")
+app.command("replay")(letters.replay)
 app.command("plugins")(plugins.list_plugins)
+app.command("sandbox")(sandbox.sandbox)
+app.command("doctor")(doctor.doctor)
 app.command("version")(plugins.version)

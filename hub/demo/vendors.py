@@ -49,6 +49,11 @@ class Vendors:
         """Webhooks the vendors send because the hub wrote something."""
         return [ping for sandbox in self._sandboxes for ping in sandbox.echoes()]
 
+    def showing(self) -> dict[str, int]:
+        """Vendor -> how many of its own records show a health now; only of vendors that were written to."""
+        shown = {sandbox.vendor: sandbox.showing() for sandbox in self._sandboxes}
+        return {vendor: len(names) for vendor, names in shown.items() if names is not None}
+
     async def send(self, door: str, pings: Iterable[Ping]) -> None:
         """Send webhooks as vendors do: several at once, each again until the hub has taken it.
 

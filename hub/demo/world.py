@@ -108,6 +108,16 @@ class World:
             happened += self._recovery(company, now)
         return happened
 
+    def worst_hour(self, now: datetime) -> list[Event]:
+        """A healthy customer's very bad hour: somebody to be told about."""
+        here = [company for company in self.companies if not company.gone and not company.tickets]
+        company = max(here, key=lambda one: one.mood * one.seats)
+        events = [event for _ in range(3) for event in self._crisis(company, now)]
+        return [
+            *events,
+            self._event(company, "ticket.escalated", now, {"priority": "urgent"}, entity=company.tickets[-1].key),
+        ]
+
     # --- a company's day ----------------------------------------------------------------------------------------
 
     def _live(self, company: Company, begin: datetime) -> Iterator[Event]:

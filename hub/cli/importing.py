@@ -1,0 +1,198 @@
+"""`import`: files of the past, through the same scoring as live events."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import httpx
+import msgspec
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from hub.cli import context
+from hub.cli.output import Json, answer, aside, print_json
+from hub.cli.running import stopping
+from hub.ingest.importing import Importer, Plan, Summary, load_map
+from hub.ingest.importing import Progress as Where
+from hub.locking import HeldError
+from hub.logs import configure_logging
+from hub.registry import Registry
+from hub.sdk.errors import HubError
+from hub.settings import Settings, adopt
+from hub.worker import Beside, Engine
+from scoring.quality import Quality, quality
+
+_PATIENCE: Final = 3_600.0  # seconds for scoring to finish what was read
+_SHOWN: Final = 12  # reasons, rows of a preview
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON lines; plain, gz, xz or zst.", exists=True, dir_okay=False)],
+    *,
+    map_file: Annotated[Path, typer.Option("--map", help="YAML: which column is what.", exists=True, dir_okay=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first events; write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring in what happened before. Ctrl-C is safe: the same command goes on where it stopped."""
+    settings, _ = context.load()
+    if not dry_run and adopt(settings, map_file.parent):
+        aside.print(f"a new installation: it takes the settings that came with the map, kept in {settings.data}")
+        settings, _ = context.load()
+    configure_logging("warning" if settings.log_level == "info" else settings.log_level)
+    plan = load_map(map_file)
+    if dry_run:
+        _preview(settings, plan, file, as_json=as_json)
+        return
+    summary, learned = asyncio.run(_import(settings, plan, file))
+    _report(summary, learned, as_json=as_json)
+    if summary.broken:
+        raise HubError(f"{file} could not be read to its end: {summary.broken}")
+    if not summary.finished:
+        aside.print("stopped; the same command goes on where it stopped")
+        raise typer.Exit(1)
+
+
+async def _import(settings: Settings, plan: Plan, file: Path) -> tuple[Summary, Quality | None]:
+    """Read the file beside the agents that score it; both in this process."""
+    halt = threading.Event()
+    with stopping() as stop:
+        async with _scoring(settings) as scoring:
+            importer = Importer(plan, file, scoring.intake, settings.data, lag=lambda: scoring.books().pending)
+            with _bar() as bar:
+                reading = asyncio.create_task(asyncio.to_thread(importer.run, _moves(bar), halt))
+                stopped = asyncio.create_task(stop.wait())
+                await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                halt.set() if stopped.done() else stopped.cancel()
+                summary = await reading
+                if summary.finished:
+                    await _drain(scoring, bar, stop)
+            if not summary.finished:
+                return summary, None
+            with scoring.database.read() as connection:
+                return summary, quality(connection)
+
+
+@asynccontextmanager
+async def _scoring(settings: Settings) -> AsyncIterator[Engine | Beside]:
+    """The agents, in this process; or those of the hub that already runs on this data folder."""
+    registry = Registry()
+    try:
+        engine = Engine(settings, registry, registry.configure({}, httpx.AsyncClient()))
+    except HeldError:
+        aside.print("a hub is running on this data folder: it scores what is read")
+        beside = Beside(settings)
+        try:
+            yield beside
+        finally:
+            beside.close()
+        return
+    async with engine:
+        yield engine
+
+
+async def _drain(scoring: Engine | Beside, bar: Progress, stop: asyncio.Event) -> None:
+    """Wait until everything that was read is scored and learned."""
+    pending = max(1, scoring.books().pending)
+    task = bar.add_task("scoring", total=pending, note="")
+    while not stop.is_set() and not await scoring.drained(0.5):
+        bar.update(task, completed=pending - scoring.books().pending)
+    bar.update(task, completed=pending)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=aside,
+    )
+
+
+def _moves(bar: Progress) -> Callable[[Where], None]:
+    task: TaskID = bar.add_task("reading", total=None, note="")
+
+    def move(where: Where) -> None:
+        note = f"{where.counts.read:,} rows, {where.counts.events:,} events"
+        if where.waiting:
+            note += ", waiting for scoring"
+        bar.update(task, total=where.size, completed=where.taken, note=note)
+
+    return move
+
+
+def _preview(settings: Settings, plan: Plan, file: Path, *, as_json: bool) -> None:
+    rows = Importer(plan, file, None, settings.data).preview(_SHOWN)  # type: ignore[arg-type]  # appends nothing
+    if as_json:
+        print_json(
+            {
+                "rows": [
+                    {"line": row.line, "rejected": row.reason, "events": [msgspec.to_builtins(e) for e in row.events]}
+                    for row in rows
+                ]
+            }
+        )
+        return
+    for row in rows:
+        if row.reason:
+            answer.print(f"line {row.line}: [yellow]rejected[/]: {row.reason}")
+        for event in row.events:
+            money = f"  {event.amount:,} {event.currency}" if event.amount is not None else ""
+            answer.print(f"line {row.line}: {event.kind}  {event.account}  {event.occurred_at.isoformat()}{money}")
+    answer.print("[dim]nothing was written; without --dry-run the whole file is imported[/]")
+
+
+def _report(summary: Summary, learned: Quality | None, *, as_json: bool) -> None:
+    counts = summary.counts
+    if as_json:
+        document: dict[str, Any] = {
+            "read": counts.read,
+            "accepted": counts.accepted,
+            "duplicates": counts.duplicates,
+            "rejected": counts.rejected,
+            "reasons": counts.reasons,
+            "events": counts.events,
+            "finished": summary.finished,
+            "rejected_file": str(summary.rejects) if summary.rejects else None,
+            "quality": msgspec.to_builtins(learned) if learned else None,
+        }
+        print_json(document)
+        return
+    answer.print(
+        f"read {counts.read:,} rows = accepted {counts.accepted:,} + duplicates {counts.duplicates:,}"
+        f" + rejected {counts.rejected:,}; {counts.events:,} events"
+    )
+    for reason, number in sorted(counts.reasons.items(), key=lambda pair: -pair[1])[:_SHOWN]:
+        answer.print(f"  rejected {number:,}: {reason}")
+    if summary.rejects:
+        answer.print(f"  each with its line and reason: {summary.rejects}")
+    if learned:
+        for line in judgement(learned):
+            answer.print(line)
+
+
+def judgement(learned: Quality) -> list[str]:
+    """How well it predicted, in sentences.
+
+    Every number comes from predictions made a whole horizon before their outcome was known.
+    """
+    if not learned.labels:
+        return ["No outcome has matured yet, so nothing can be said of how well it predicts."]
+    lines = [
+        f"{learned.labels:,} predictions of {learned.accounts:,} customers came due; {learned.lost:,} ended lost.",
+    ]
+    for name, words in (("mix", "what it showed"), ("scorecard", "the scorecard alone")):
+        one = next((skill for skill in learned.skills if skill.name == name), None)
+        if one and one.auc is not None:
+            lines.append(
+                f"  {words:<20} AUC {one.auc:.3f} ({one.low:.3f} to {one.high:.3f}), log loss {one.log_loss:.3f}"
+            )
+    if learned.gain is not None:
+        lines.append(f"  gain of AUC {learned.gain:+.3f} (95 %: {learned.gain_low:+.3f} to {learned.gain_high:+.3f})")
+    return lines

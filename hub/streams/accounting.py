@@ -1,0 +1,89 @@
+"""The books: all that the door acknowledged is applied, a duplicate, dead-lettered or pending; exactly one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sqlalchemy import Connection, select
+
+from hub.store import schema
+from hub.streams.topics import EVENTS
+
+SCORING: Final = "scoring.rescore"
+
+
+class Counted(Protocol):
+    """What the log knows of its own."""
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Partition -> the offset the next record will get."""
+
+    def counters(self) -> dict[str, int]:
+        """What appends were told to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where every acknowledged event is.
+
+    Attributes:
+        received: what the door acknowledged: records of topic `events` that were not passed on by ourselves, and what
+            the door knew as a duplicate or could not have read.
+        applied: events in the archive (since the installation began).
+        duplicates: repeats, found at the door or by scoring.
+        dead_lettered: records that could not be read or applied.
+        pending: on the log, not yet taken by scoring.
+        forwarded: records passed on to the partition of the account that another was merged into.
+        wrong: partitions whose own counts do not add up to their offset.
+    """
+
+    received: int
+    applied: int
+    duplicates: int
+    dead_lettered: int
+    pending: int
+    forwarded: int
+    wrong: tuple[int, ...] = ()
+
+    @property
+    def balanced(self) -> bool:
+        """Whether received = applied + duplicates + dead_lettered + pending, in every partition too."""
+        parts = self.applied + self.duplicates + self.dead_lettered + self.pending
+        return not self.wrong and self.received == parts
+
+
+def books(connection: Connection, log: Counted) -> Books:
+    """Count; consistent when nothing is running, and never further off than what is on its way."""
+    table = schema.offsets
+    rows = connection.execute(select(table).where(table.c.room == SCORING, table.c.topic == EVENTS.name)).all()
+    return add_up({row.partition: dict(row._mapping) for row in rows}, log.ends(EVENTS.name), log.counters())  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def add_up(rows: Mapping[int, Mapping[str, int]], ends: Mapping[int, int], door: Mapping[str, int]) -> Books:
+    """Pure: from what each partition counted, where the log ends, and what the door counted.
+
+    >>> one = {"next": 5, "applied": 3, "duplicates": 1, "dead_lettered": 0, "forwarded": 1}
+    >>> add_up({0: one}, {0: 7}, {"door_duplicates": 2}).balanced
+    True
+    """
+    total = {name: sum(row[name] for row in rows.values()) for name in ("applied", "duplicates", "dead_lettered")}
+    forwarded = sum(row["forwarded"] for row in rows.values())
+    done = sum(row["next"] for row in rows.values())
+    wrong = tuple(
+        partition
+        for partition, row in rows.items()
+        if row["next"] != row["applied"] + row["duplicates"] + row["dead_lettered"] + row["forwarded"]
+        or row["next"] > ends.get(partition, 0)
+    )
+    at_door = {name: door.get(f"door_{name}", 0) for name in ("duplicates", "dead_lettered")}
+    return Books(
+        received=sum(ends.values()) - forwarded + sum(at_door.values()),
+        applied=total["applied"],
+        duplicates=total["duplicates"] + at_door["duplicates"],
+        dead_lettered=total["dead_lettered"] + at_door["dead_lettered"],
+        pending=sum(ends.values()) - done,
+        forwarded=forwarded,
+        wrong=wrong,
+    )

@@ -1,0 +1,59 @@
+"""What a second process may do to an installation that a hub is running on: append, look, and wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from sqlalchemy import func, select
+
+from hub.ingest.intake import Intake
+from hub.settings import Settings
+from hub.store import schema
+from hub.store.database import Database
+from hub.streams import topics
+from hub.streams.accounting import Books, books
+from hub.streams.log import Log
+
+_LOOK = 0.1  # seconds
+
+
+class Beside:
+    """An installation's files, opened beside the hub that runs on them.
+
+    Args:
+        settings: the installation's.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.log = Log.at(settings.stream, settings.partitions)
+        self.database = Database(settings.database)
+        self.intake = Intake(self.log, self.database)
+
+    def books(self) -> Books:
+        """Where every acknowledged event is."""
+        with self.database.read() as connection:
+            return books(connection, self.log)
+
+    async def drained(self, patience: float) -> bool:
+        """Wait until the hub has scored and learned from all there is, for so many seconds; whether that came."""
+        until = time.monotonic() + patience
+        while self._pending():
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(_LOOK)
+        return True
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.log.close()
+        self.database.close()
+
+    def _pending(self) -> int:
+        table = schema.offsets
+        done = select(table.c.topic, func.sum(table.c.next)).group_by(table.c.room, table.c.topic)
+        with self.database.read() as connection:
+            rows = connection.execute(
+                done.where(table.c.topic.in_((topics.EVENTS.name, topics.LABELS.name))),
+            ).all()
+        return sum(max(0, sum(self.log.ends(topic).values()) - int(taken)) for topic, taken in rows)

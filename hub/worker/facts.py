@@ -1,0 +1,121 @@
+"""What the pages are handed: facts about this process, and the few things a person may make it do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sqlalchemy import Connection
+
+from hub.ingest.deadletters import Dead
+from hub.streams.topics import ACTIONS, EVENTS, HEALTH
+from hub.web.context import Context, Halt, Listening, Plugin
+from scoring.explain import Explanation, explain
+from scoring.scorers import Scorers
+
+if TYPE_CHECKING:
+    from hub.worker.hub import Hub
+
+T = TypeVar("T")
+_WINDOW: Final = 60.0  # seconds that rates are taken over
+_PATIENCE: Final = 30.0
+
+
+class Facts:
+    """Answers for pages, asked from the server's threads; what acts is done in the main loop.
+
+    Args:
+        hub: the process.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scorers = Scorers(hub.engine.config)
+        self._marks: deque[tuple[float, dict[str, int]]] = deque()
+
+    def started(self) -> None:
+        """Remember the main loop."""
+        self._loop = asyncio.get_running_loop()
+
+    def context(self, version: str) -> Context:
+        """Everything the web face is handed."""
+        hub = self._hub
+        return Context(
+            settings=hub.settings,
+            database=hub.engine.database,
+            live=hub.engine.live,
+            explain=self._explain,
+            lag=self._lag,
+            counters=lambda: {k: v for k, v in asdict(hub.engine.books()).items() if k != "wrong"},
+            rates=self._rates,
+            sources=self._sources,
+            sinks=[sink.name for sink in hub.configured.sinks],
+            plugins=[
+                Plugin(name=p.name, state="failed" if p.problem else "loaded", reason=p.problem or "")
+                for p in hub.registry.plugins
+            ],
+            halted=self._halted,
+            deliveries=self,
+            replay_dead_letters=lambda ids: hub.replay().run(ids).letters,
+            door_paths=("/in/", *(path for source in hub.configured.sources for path in source.paths)),
+            version=version,
+        )
+
+    def pause(self, sink: str, reason: str) -> None:
+        """Stop pushing to a destination."""
+        self._do(self._hub.deliveries.pause(sink, reason))
+
+    def resume(self, sink: str) -> None:
+        """Go on pushing."""
+        self._do(self._hub.deliveries.resume(sink))
+
+    def replay(self, sink: str) -> int:
+        """Make what a destination rejected due again; how many there were."""
+        return self._do(self._hub.deliveries.replay(sink))
+
+    def deliver_again(self, letter: Dead) -> bool:
+        """Hand a dead letter of a delivery to its destination again; False if there is none any more."""
+        sink = str(letter.context.get("sink") or letter.connection)
+        if sink not in {one.name for one in self._hub.configured.sinks}:
+            return False
+        return self._do(self._hub.deliveries.replay(sink, str(letter.context.get("key") or "") or None)) > 0
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("the hub is not running")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+
+    def _explain(self, connection: Connection, account: str) -> Explanation | None:
+        return explain(connection, account, self._hub.engine.config, self._scorers)
+
+    def _lag(self) -> Mapping[str, int]:
+        lag: Counter[str] = Counter()
+        for (room, _topic, _partition), records in self._hub.engine.streams.lag().items():
+            lag[room] += records
+        return lag
+
+    def _rates(self) -> Mapping[str, float]:
+        now = time.monotonic()
+        ends = {spec.name: sum(self._hub.engine.log.ends(spec.name).values()) for spec in (EVENTS, HEALTH, ACTIONS)}
+        self._marks.append((now, ends))
+        while len(self._marks) > 1 and now - self._marks[0][0] > _WINDOW:
+            self._marks.popleft()
+        then, before = self._marks[0]
+        return {name: (end - before[name]) / max(1.0, now - then) for name, end in ends.items()}
+
+    def _sources(self) -> Sequence[Listening]:
+        counted = self._hub.door.counted()
+        return [
+            Listening(name=one.name, vendor=one.vendor, path=f"/in/{one.name}", **counted.get(one.name, {}))
+            for one in self._hub.configured.sources
+        ]
+
+    def _halted(self) -> Sequence[Halt]:
+        failed = self._hub.engine.streams.failed
+        return [Halt(room="streams", reason=failed, since=time.time())] if failed else []
