@@ -68,12 +68,9 @@ class Segment:
             if len(hook.body) > MOST_BYTES_A_CALL:
                 raise hub.MalformedError(f"a call of {len(hook.body)} bytes; Segment takes {MOST_BYTES_A_CALL}")
             return [hub.Raw(body=hook.body, received_at=now, path=hook.path)]
-        calls = hub.cut_json(cut["batch"]) if isinstance(cut, dict) else cut
-        if not isinstance(calls, list):
-            raise hub.MalformedError("`batch` is not a list")
+        calls, sent_at = (_batch(cut["batch"]), _sent_at(cut)) if isinstance(cut, dict) else (cut, None)
         if len(calls) > MOST_CALLS:
             raise hub.MalformedError(f"{len(calls)} calls; Segment takes {MOST_CALLS}")
-        sent_at = _sent_at(cut) if isinstance(cut, dict) else None
         return [hub.Raw(body=call, received_at=now, sent_at=sent_at, path=hook.path) for call in calls]
 
     def normalize(self, raw: hub.Raw) -> Iterable[hub.Event]:
@@ -121,6 +118,13 @@ def _written(body: bytes) -> bytes | None:
     except (hub.MalformedError, ValueError):
         return None
     return key.encode() if isinstance(key, str) else None
+
+
+def _batch(body: bytes) -> list[bytes]:
+    calls = hub.cut_json(body) if body.startswith(b"[") else None
+    if not isinstance(calls, list):
+        raise hub.MalformedError("`batch` is not a list")
+    return calls
 
 
 def _sent_at(cut: Mapping[str, bytes]) -> datetime | None:

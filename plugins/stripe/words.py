@@ -23,7 +23,7 @@ from plugins.stripe.shapes import Charge, Customer, Dispute, Happening, Invoice,
 
 M = TypeVar("M", bound=BaseModel)
 
-PENDING: Final = frozenset(["incomplete", "incomplete_expired"])
+PENDING: Final = ("incomplete", "incomplete_expired")
 """Statuses of a subscription whose first payment has not come."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -71,6 +71,27 @@ POISON: Final[tuple[str, ...]] = (
     "[" * 300 + "]" * 300,
 )
 """JSON to find where something else was expected."""
+
+
+MISFITS: Final[tuple[Any, ...]] = (None, True, -1, 1e308, "", "a\0b", [], {}, [None], {"id": []})
+"""One of each type, to put where another was expected."""
+
+
+def misfits(sample: bytes) -> Iterator[bytes]:
+    """A JSON sample once for each of its members and each of `MISFITS`, that in the member's place; else nothing."""
+    tree = _tree(sample)
+    places: list[dict[str, Any] | list[Any]] = [] if tree is None else [tree]
+    while places:
+        place = places.pop()
+        keys: list[Any] = list(place) if isinstance(place, dict) else list(range(len(place)))
+        for key in keys:
+            kept: Any = place[key]
+            for misfit in MISFITS:
+                place[key] = misfit
+                yield json.dumps(tree).encode()
+            place[key] = kept
+            if isinstance(kept, dict | list):
+                places.append(kept)
 
 
 def hostile_bodies(samples: Sequence[bytes]) -> st.SearchStrategy[bytes]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hub.sdk.contracts import Raw, Source, Webhook
 from hub.sdk.errors import BadSignatureError, RejectedError
 from hub.sdk.events import Event
-from hub.sdk.testing.hostile import hostile_bodies
+from hub.sdk.testing.hostile import hostile_bodies, misfits
 
 KIND: Final = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")
 LONGEST: Final = 255
@@ -156,6 +156,12 @@ class SourceContract:
             assert first == second
             assert len(set(first)) == len(first)
 
+    def test_any_member_of_a_body_may_be_of_any_type(self) -> None:
+        source, hook = self.source("first"), self.signed(self.bodies()[0], "first", self.at)
+        for sample in self.bodies():
+            for body in misfits(sample):
+                self._read(source, dataclasses.replace(hook, body=body))
+
     def test_hostile_bodies_are_rejected_or_harmless(self) -> None:
         source = self.source("first")
 
@@ -198,6 +204,9 @@ class SourceContract:
         """Only `RejectedError` leaves `verify` and `decode`; `normalize` may also say `ValueError` of one record."""
         with contextlib.suppress(RejectedError):
             source.verify(hook, self.at)
+        self._read(source, hook)
+
+    def _read(self, source: Source, hook: Webhook) -> None:
         try:
             raws = source.decode(hook, self.at)
         except RejectedError:
