@@ -21,18 +21,14 @@ _DIGITS: Final = ((10.0, 0), (1.0, 1), (0.0, 2))  # least size, digits after the
 _LEAST: Final = 0.05  # points; less is shown as nothing
 
 
-def number(value: float, unit: str = "") -> str:
+def number(value: float) -> str:
     """A number as people write it.
 
     >>> number(3.0), number(0.256), number(12.34), number(1234567.8), number(-0.004), number(math.nan)
     ('3', '0.26', '12', '1,234,568', '0', 'unknown')
-    >>> number(0.25, "%")
-    '25'
     """
     if not math.isfinite(value):
         return "unknown"
-    if unit == "%":
-        value *= 100.0
     digits = next(digits for least, digits in _DIGITS if abs(value) >= least)
     shown = f"{value:,.{digits}f}"
     shown = shown.rstrip("0").rstrip(".") if digits else shown
@@ -40,11 +36,11 @@ def number(value: float, unit: str = "") -> str:
 
 
 def words(measure: Measure, value: float) -> str:
-    """A measure's label with its number; that it is unknown, where it is."""
+    """A measure's label with its number; that it never happened or is not known, where that is so."""
     if math.isnan(value):
-        rest = measure.label.replace("{n}", "").split()
-        return f"{' '.join(rest)}: not known yet"
-    return measure.label.replace("{n}", number(value, measure.unit))
+        lack = "never yet" if measure.family == "recency" else "not known"
+        return f"{lack}: {measure.label.replace('{n}', '…')}"
+    return measure.label.replace("{n}", number(value))
 
 
 def strongest(

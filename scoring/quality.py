@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,8 +19,11 @@ from scoring.arrays import Floats
 from scoring.model import CARD, EXPERTS, MIX, Missing, Model, missing, newest
 
 _SURE: Final = 1e-6  # predictions are stored with six digits
+_SAME: Final = 2e-6
 _Z: Final = 1.959964  # 95 %
 _NEWEST: Final = 50_000
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Places = np.ndarray[Any, np.dtype[np.intp]]
 
 
 class Bin(msgspec.Struct, frozen=True):
@@ -65,8 +68,9 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
         accounts: how many customers they are of.
         since: unix seconds of the oldest snapshot among them, None if there is none.
         until: of the newest.
-        skills: the mix, the scorecard, then the other experts.
-        gain: AUC of the mix beyond the scorecard's, on the same labels; None where either has none.
+        skills: the mix, the scorecard, then the other experts, on all of them.
+        heard: the same on labels predicted since the models are listened to; empty before.
+        gain: AUC of the mix beyond the scorecard's, on those same labels; None before.
         gain_low: its 95 % interval begins here; above 0, the models earn their keep.
         gain_high: it ends here.
         weights: how much each expert is listened to now.
@@ -81,6 +85,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None
     until: float | None
     skills: list[Skill]
+    heard: list[Skill]
     gain: float | None
     gain_low: float | None
     gain_high: float | None
@@ -88,10 +93,6 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     missing: Missing
     model_version: int
     trained_through: float
-
-    def skill(self, name: str) -> Skill | None:
-        """The skill of the mix or of an expert, by name."""
-        return next((skill for skill in self.skills if skill.name == name), None)
 
 
 def quality(connection: Connection, newest_labels: int = _NEWEST) -> Quality:
@@ -123,14 +124,16 @@ def judge(
         for name in (MIX, *EXPERTS)
         if any(name in row for row in predictions)
     }
-    gain, gain_error = _gain(said, left, who)
+    listened = _listened(said)
+    gain, gain_error = _gain(said, listened, left, who)
     return Quality(
         labels=len(left),
         lost=int(left.sum()),
         accounts=len(set(accounts)),
         since=min(at, default=None),
         until=max(at, default=None),
-        skills=[_skill(name, chances, left, who) for name, chances in said.items()],
+        skills=_skills(said, np.ones(len(left), dtype=bool), left, who),
+        heard=_skills(said, listened, left, who),
         gain=gain,
         gain_low=None if gain is None else gain - _Z * gain_error,
         gain_high=None if gain is None else gain + _Z * gain_error,
@@ -141,7 +144,7 @@ def judge(
     )
 
 
-def area(chances: Floats, lost: np.ndarray) -> tuple[float, Floats]:
+def area(chances: Floats, lost: Mask) -> tuple[float, Floats]:
     """AUC, and each label's share in its error (n,): the sum over labels is 0, the variance that of the AUC.
 
     Args:
@@ -155,20 +158,24 @@ def area(chances: Floats, lost: np.ndarray) -> tuple[float, Floats]:
     return auc, np.where(lost, (wins - auc) / len(left), (1.0 - falls - auc) / len(stayed))
 
 
-def _error(shares: Floats, who: np.ndarray) -> float:
+def _error(shares: Floats, who: Places) -> float:
     """Standard error of a mean made of shares, those of one account counted as one."""
     sums = np.bincount(who, weights=shares)
     clusters = len(sums)
     return math.sqrt(clusters / max(1, clusters - 1) * float(sums @ sums))
 
 
-def _skill(name: str, chances: Floats, lost: np.ndarray, who: np.ndarray) -> Skill:
-    there = ~np.isnan(chances)
-    chances, lost, who = chances[there], lost[there], np.unique(who[there], return_inverse=True)[1]
+def _skills(said: Mapping[str, Floats], some: Mask, lost: Mask, who: Places) -> list[Skill]:
+    """The skills, on some of the labels, of those that predicted any of them."""
+    judged = ((name, some & ~np.isnan(chances)) for name, chances in said.items())
+    return [_skill(name, said[name][those], lost[those], who[those]) for name, those in judged if those.any()]
+
+
+def _skill(name: str, chances: Floats, lost: Mask, who: Places) -> Skill:
     auc = low = high = None
     if 0 < lost.sum() < len(lost):
         auc, shares = area(chances, lost)
-        error = _error(shares, who)
+        error = _error(shares, np.unique(who, return_inverse=True)[1])
         low, high = max(0.0, auc - _Z * error), min(1.0, auc + _Z * error)
     sure = np.clip(chances, _SURE, 1.0 - _SURE)
     order = np.array_split(np.argsort(chances, kind="stable"), min(10, len(chances)))
@@ -180,18 +187,22 @@ def _skill(name: str, chances: Floats, lost: np.ndarray, who: np.ndarray) -> Ski
         high=high,
         log_loss=float(-np.log(np.where(lost, sure, 1.0 - sure)).mean()),
         brier=float(((chances - lost) ** 2).mean()),
-        bins=[Bin(float(chances[some].mean()), float(lost[some].mean()), len(some)) for some in order],
+        bins=[Bin(float(chances[those].mean()), float(lost[those].mean()), len(those)) for those in order],
     )
 
 
-def _gain(said: Mapping[str, Floats], lost: np.ndarray, who: np.ndarray) -> tuple[float | None, float]:
-    """What the mix's AUC is beyond the scorecard's, and its standard error."""
+def _listened(said: Mapping[str, Floats]) -> Mask:
+    """(n,) whether the mix was something else than the scorecard."""
     if MIX not in said or CARD not in said:
-        return None, 0.0
-    both = ~np.isnan(said[MIX] + said[CARD])
-    lost, who = lost[both], np.unique(who[both], return_inverse=True)[1]
+        return np.zeros(len(next(iter(said.values()), ())), dtype=bool)
+    return np.abs(said[MIX] - said[CARD]) > _SAME
+
+
+def _gain(said: Mapping[str, Floats], some: Mask, lost: Mask, who: Places) -> tuple[float | None, float]:
+    """What the mix's AUC is beyond the scorecard's on some labels, and its standard error."""
+    lost = lost[some]
     if not 0 < lost.sum() < len(lost):
         return None, 0.0
-    mix, of_mix = area(said[MIX][both], lost)
-    card, of_card = area(said[CARD][both], lost)
-    return mix - card, _error(of_mix - of_card, who)
+    mix, of_mix = area(said[MIX][some], lost)
+    card, of_card = area(said[CARD][some], lost)
+    return mix - card, _error(of_mix - of_card, np.unique(who[some], return_inverse=True)[1])

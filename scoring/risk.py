@@ -3,6 +3,10 @@
 Both read the same standardized features and differ in how they step: `sgd` follows what is new, `adagrad` settles. Rare
 losses weigh more in the loss function, or the first hundred customers who stay would teach that nobody leaves; the log
 of that weight is subtracted from the logit afterwards, which makes it a probability again.
+
+A measure never weighs against its declared direction: of two that say the same, such as orders in a month and in a
+quarter, a regression likes to believe one too much and hold the other against the customer, and nobody believes a
+driver like "silent for 93 days: +2". It costs .0015 of AUC on Online Retail.
 """
 
 from __future__ import annotations
@@ -98,9 +102,11 @@ class Teacher:
 
     Args:
         state: where to go on from; left as it is.
+        signs: by measure, 1 where more of it may only mean more risk, -1 where only less; others are free.
     """
 
-    def __init__(self, state: Regressions) -> None:
+    def __init__(self, state: Regressions, signs: Mapping[str, float]) -> None:
+        self._signs = signs
         self._weight = state.weight
         self._scaler = Standardize()
         self._scaler.counts.update(state.scaling.counts)
@@ -114,6 +120,10 @@ class Teacher:
         standardized = self._scaler.transform_one(lesson)
         for model in self.models.values():
             model.learn_one(standardized, lost)
+            weights = model._weights  # noqa: SLF001 - River has no other way to bound them
+            for name in standardized:
+                if weights[name] * self._signs.get(name, 0.0) < 0.0:
+                    weights[name] = 0.0
 
     def predict(self, lesson: Mapping[str, float]) -> dict[str, float]:
         """Log odds of losing the customer, by regression, unclipped; what `Applied` computes for many at once."""

@@ -110,12 +110,12 @@ def customers(rng: np.random.Generator, n: int) -> Floats:
 
 
 def leaving(values: Floats) -> Floats:
-    """How likely customers of that world leave."""
-    return np.asarray(1.0 / (1.0 + np.exp(2.0 - 0.3 * np.nan_to_num(values[:, 0]))))
+    """How likely customers leave in a world unknown to the scorecard: the unhappy go, however much they log in."""
+    return np.asarray(1.0 / (1.0 + np.exp(1.5 + np.nan_to_num(values[:, 3]) / 30.0)))
 
 
 def experienced(config: Config, labels: int, seed: int = 0) -> Model:
-    """A model taught by a world the scorecard has the wrong way round: who logs in much leaves."""
+    """A model taught by that world, 100 labels at a time, each predicted by the model before."""
     rng = np.random.default_rng(seed)
     model = fresh(config)
     for start in range(0, labels, 100):

@@ -43,7 +43,8 @@ def test_a_driver_speaks_in_the_words_of_its_measure():
 
 
 def test_what_is_not_known_is_said_so():
-    assert words(PARTS[3], math.nan) == "NPS: not known yet"
+    assert words(PARTS[3], math.nan) == "not known: NPS …"
+    assert words(PARTS[1], math.nan) == "never yet: last seen … days ago"
 
 
 def test_the_cap_has_words_of_its_own():

@@ -73,9 +73,9 @@ def test_models_beat_a_scorecard_that_is_wrong():
     said = judge(Scorer(ours, model), values).predictions
     auc = {name: area(said[name], lost)[0] for name in said}
     loss = {name: -np.log(np.where(lost, said[name], 1 - said[name])).mean() for name in said}
-    assert auc["scorecard"] < 0.5
-    assert auc["mix"] > 0.65
-    assert loss["mix"] < min(loss["scorecard"], loss["base_rate"]) - 0.02
+    assert auc["scorecard"] < 0.55
+    assert auc["mix"] > 0.75
+    assert loss["mix"] < min(loss["scorecard"], loss["base_rate"]) - 0.1
     assert loss["mix"] < min(loss.values()) + 0.02
 
 

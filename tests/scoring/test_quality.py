@@ -26,7 +26,7 @@ def _judged(chances, lost, accounts=None, card=None):
 def test_the_auc_is_the_share_of_pairs_in_the_right_order_ties_counting_half(labels):
     chances, lost = np.array([c for c, _ in labels]), np.array([x for _, x in labels])
     if not 0 < lost.sum() < len(lost):
-        assert _judged(chances, lost).skill("mix").auc is None
+        assert _skill(_judged(chances, lost), "mix").auc is None
         return
     pairs = [(a > b) + (a == b) / 2 for a in chances[lost] for b in chances[~lost]]
     auc, shares = area(chances, lost)
@@ -35,23 +35,27 @@ def test_the_auc_is_the_share_of_pairs_in_the_right_order_ties_counting_half(lab
 
 
 def test_log_loss_and_brier_are_those_of_the_textbook():
-    skill = _judged([0.8, 0.3], [True, False]).skill("mix")
+    skill = _skill(_judged([0.8, 0.3], [True, False]), "mix")
     assert skill.log_loss == pytest.approx(-(np.log(0.8) + np.log(0.7)) / 2)
     assert skill.brier == pytest.approx((0.04 + 0.09) / 2)
 
 
 def test_a_certain_prediction_that_was_wrong_costs_much_and_not_everything():
-    assert _judged([0.0, 1.0], [True, False]).skill("mix").log_loss == pytest.approx(-np.log(1e-6))
+    assert _skill(_judged([0.0, 1.0], [True, False]), "mix").log_loss == pytest.approx(-np.log(1e-6))
 
 
 def test_calibration_sets_what_was_said_beside_what_came_true():
     chances = np.repeat([0.1, 0.6], 500)
     lost = np.concatenate([np.arange(500) < 50, np.arange(500) < 300])
-    bins = _judged(chances, lost).skill("mix").bins
+    bins = _skill(_judged(chances, lost), "mix").bins
     assert sum(found.labels for found in bins) == 1000
     assert [found.predicted for found in bins] == pytest.approx([0.1] * 5 + [0.6] * 5)
     assert np.mean([found.lost for found in bins[:5]]) == pytest.approx(0.1)
     assert np.mean([found.lost for found in bins[5:]]) == pytest.approx(0.6)
+
+
+def _skill(found, name, of="skills"):
+    return next((skill for skill in getattr(found, of) if skill.name == name), None)
 
 
 def _draw(rng, n, skill):
@@ -63,7 +67,7 @@ def _draw(rng, n, skill):
 def test_the_interval_of_the_auc_holds_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     truth = area(*_draw(rng, 200_000, 1.0))[0]
-    found = [_judged(*_draw(rng, 150, 1.0)).skill("mix") for _ in range(200)]
+    found = [_skill(_judged(*_draw(rng, 150, 1.0)), "mix") for _ in range(200)]
     held = np.mean([skill.low <= truth <= skill.high for skill in found])
     assert 0.90 <= held <= 0.99
 
@@ -71,9 +75,9 @@ def test_the_interval_of_the_auc_holds_the_truth_about_as_often_as_it_says():
 def test_labels_of_one_account_are_one_witness():
     rng = np.random.default_rng(1)
     chances, lost = _draw(rng, 100, 1.0)
-    once = _judged(chances, lost).skill("mix")
+    once = _skill(_judged(chances, lost), "mix")
     names = [f"acc_{place}" for place in range(100)]
-    often = _judged(np.tile(chances, 9), np.tile(lost, 9), names * 9).skill("mix")
+    often = _skill(_judged(np.tile(chances, 9), np.tile(lost, 9), names * 9), "mix")
     assert (often.auc, often.low, often.high) == pytest.approx((once.auc, once.low, once.high))
 
 
@@ -81,17 +85,32 @@ def test_the_gain_is_judged_on_the_same_labels():
     rng = np.random.default_rng(2)
     chances, lost = _draw(rng, 400, 2.0)
     found = _judged(chances, lost, card=rng.random(400))
-    assert found.gain == pytest.approx(found.skill("mix").auc - found.skill("scorecard").auc)
+    assert found.gain == pytest.approx(_skill(found, "mix").auc - _skill(found, "scorecard").auc)
     assert 0 < found.gain_low < found.gain < found.gain_high
-    same = _judged(chances, lost)
-    assert (same.gain, same.gain_low, same.gain_high) == (0, 0, 0)
+
+
+def test_while_only_the_scorecard_is_heard_there_is_no_gain_to_judge():
+    found = _judged([0.2, 0.7, 0.4], [False, True, True])
+    assert (found.gain, found.gain_low, found.gain_high, found.heard) == (None, None, None, [])
+
+
+def test_labels_from_before_the_models_were_heard_do_not_blur_the_comparison():
+    mix, card, lost = np.full(90, 0.05), np.full(90, 0.05), np.arange(90) % 2 == 0
+    mix[60:] = np.where(lost[60:], 0.8, 0.3)
+    card[60:] = 0.06
+    found = _judged(mix, lost, card=card)
+    assert _skill(found, "mix", "heard").labels == 30
+    assert _skill(found, "mix", "heard").auc == 1.0
+    assert _skill(found, "scorecard", "heard").auc == 0.5
+    assert found.gain == 0.5
+    assert _skill(found, "mix").labels == 90
 
 
 def test_an_expert_that_came_later_is_judged_by_what_it_predicted():
     rows = [{"mix": 0.5, "scorecard": 0.5}] * 10 + [{"mix": 0.5, "scorecard": 0.5, "sgd": 0.9}] * 4
     found = judge([f"a{i}" for i in range(14)], [0.0] * 14, [i % 2 == 0 for i in range(14)], rows, None)
-    assert found.skill("sgd").labels == 4
-    assert found.skill("adagrad") is None
+    assert _skill(found, "sgd").labels == 4
+    assert _skill(found, "adagrad") is None
 
 
 def test_before_any_label_there_is_nothing_to_say_and_it_says_so(tmp_path):
@@ -132,7 +151,7 @@ def test_it_reads_the_newest_labels_and_the_newest_model(tmp_path):
             found, last = quality(connection), quality(connection, newest_labels=6)
     assert (found.labels, found.lost, found.accounts, found.since, found.until) == (30, 10, 5, 0, 29)
     assert found.model_version == 2
-    assert found.skill("mix").auc == 1.0
-    assert found.skill("scorecard").auc == 0.5
+    assert _skill(found, "mix").auc == 1.0
+    assert _skill(found, "scorecard").auc == 0.5
     assert found.gain == 0.5
     assert (last.labels, last.since) == (6, 24)

@@ -26,8 +26,8 @@ def _lessons(n, seed=0, rate=0.3, effect=0.0):
         yield lesson(row.tolist(), NAMES), lost
 
 
-def _taught(state, lessons):
-    teacher = Teacher(state)
+def _taught(state, lessons, **signs):
+    teacher = Teacher(state, signs)
     for x, lost in lessons:
         teacher.learn(x, lost=lost)
     return teacher
@@ -84,6 +84,15 @@ def test_they_learn_what_matters():
     for model in teacher.state().models.values():
         assert model.weights["logins"] > 0.3
         assert abs(model.weights["mrr"]) < 0.5 * model.weights["logins"]
+
+
+def test_a_measure_never_weighs_against_its_declared_direction():
+    against = _taught(fresh(0.3), _lessons(1000, effect=1.5), logins=-1.0).state()
+    along = _taught(fresh(0.3), _lessons(1000, effect=1.5), logins=1.0).state()
+    free = _taught(fresh(0.3), _lessons(1000, effect=1.5)).state()
+    for name in REGRESSIONS:
+        assert against.models[name].weights["logins"] == 0.0
+        assert along.models[name].weights["logins"] == pytest.approx(free.models[name].weights["logins"], abs=0.05)
 
 
 def test_a_constant_column_weighs_nothing_and_never_turns_complex():

@@ -86,7 +86,7 @@ def test_numpy_scores_what_river_learned():
     model = experienced(ours, 300)
     values = customers(np.random.default_rng(5), 40)
     scores = judge(Scorer(ours, model), values)
-    teacher, names = Teacher(model.regressions), feature_names(scores.names[:-1])
+    teacher, names = Teacher(model.regressions, {}), feature_names(scores.names[:-1])
     for i, row in enumerate(scores.features.tolist()):
         said = teacher.predict(lesson(row, names))
         for name in REGRESSIONS:
