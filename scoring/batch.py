@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,10 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def changed(self, changes: Changes | None) -> Batch:
+        """The same with what it changes among entities, aligned with `accounts`."""
+        return self if changes is None else replace(self, changes=changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from hub import Event
 from scoring.arrays import Floats
-from scoring.batch import Batch, Codes, columns
+from scoring.batch import Batch, Codes, Integers, columns
 from scoring.config import Config
 from scoring.families import ActiveDays, Counts, Holdings, Last, Marks, People, Recency, Trend
-from scoring.families.protocol import Family
+from scoring.families.protocol import DAY, Family
 from scoring.rows import Block, Layout, Rows
 
 
@@ -44,6 +46,7 @@ class MeasureSet:
             self.holdings,
             self.marks,
         )
+        self._every = outcome.every
         self.layout = Layout([*(block for family in self._families for block in family.blocks()), *more])
         self.dtype, self.empty = self.layout.dtype, self.layout.empty
 
@@ -71,6 +74,25 @@ class MeasureSet:
             if family.columns:
                 out[:, family.columns] = family.read(seen, moment)
         return out
+
+    def period(self, accounts: Sequence[str], at: Floats | float) -> Integers:
+        """(n,) number of the period between snapshots in which `at` lies; it begins on another day for each account."""
+        days = max(1, int(self._every / DAY))
+        phases = np.array([zlib.crc32(account.encode()) % days for account in accounts]) * DAY
+        return np.asarray(np.floor((at - phases) / self._every), np.int64)
+
+    def mark(self, rows: Rows, period: Integers, at: Floats) -> Rows:
+        """Note in rows (n,), in place, that a snapshot was taken at `at` in `period`; what comes of it is marked."""
+        self.marks.put(rows.view(self.layout.view), at, period)
+        return rows
+
+    def gone(self, rows: Rows) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """(n,) whether accounts are lost already: there is nothing to predict of them."""
+        return self.marks.gone(rows.view(self.layout.view))
+
+    def ended(self, rows: Rows, at: float) -> bool | None:
+        """Whether the outcome's events hit the mark of `at` in a row (1,); None if it has no such mark."""
+        return self.marks.hit(rows.view(self.layout.view), at)
 
     def merge(self, into: Rows, other: Rows) -> None:
         """Make each row of `into` what it would be had it seen the events of `other` as well."""

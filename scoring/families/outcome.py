@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scoring.arrays import Floats
-from scoring.batch import Batch, Codes
+from scoring.batch import Batch, Codes, Integers
 from scoring.config import Outcome
 from scoring.families.protocol import Rows
 from scoring.rows import Block
@@ -66,12 +66,12 @@ class Marks:
             return np.zeros(len(rows), bool)
         return np.asarray((rows["turns"][:, 0] > 0.0) & (rows["turns"][:, 0] >= rows["turns"][:, 1]))
 
-    def put(self, rows: Rows, at: Floats, period: Floats) -> None:
+    def put(self, rows: Rows, at: Floats, period: Integers) -> None:
         """Mark each row at `at` (n,); the mark of `size` periods ago, long matured, makes room.
 
         An outcome already known that lies beyond `at` (clocks differ by up to a day) hits at once.
         """
-        each, cell = np.arange(len(rows)), period.astype(np.int64) % self.size
+        each, cell = np.arange(len(rows)), period % self.size
         rows["mark_at"][each, 0, cell] = at
         rows["mark_hit"][each, 0, cell] = self._hits(at, rows["turns"][:, 0])
 

@@ -1,0 +1,163 @@
+"""The archive: every applied event, and what an account comes to when all of its events are folded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from hub import Event
+from hub.store import schema
+from hub.store.database import insert_rows
+from scoring.clock import DAY
+from scoring.entities import Entity, Key, Things
+from scoring.intake import Taken
+from scoring.measures import MeasureSet
+from scoring.profiles import Facts, about_account, newer
+from scoring.rows import Rows
+
+_CHUNK: Final = 2_000
+_SEEN: Final = upsert(schema.seen).on_conflict_do_nothing()
+_ARCHIVE: Final = insert(schema.archive)
+_decode: Final = msgspec.json.Decoder(Event).decode
+
+
+def write(connection: Connection, taken: Sequence[Taken], wall: float, remembers: Mapping[str, float]) -> None:
+    """Archive events and remember their ids.
+
+    Args:
+        connection: of the transaction that applies them.
+        taken: each new.
+        wall: unix seconds.
+        remembers: connection -> seconds its ids must be remembered; for ever where it is not named.
+    """
+    insert_rows(connection, _SEEN, [(one.digest, _forget(one.event.connection, wall, remembers)) for one in taken])
+    rows = [
+        (
+            None,
+            account,
+            time,
+            wall if event.received_at is None else event.received_at.timestamp(),
+            event.kind,
+            event.connection,
+            event.id,
+            record.value,
+        )
+        for event, account, time, _, record in taken
+    ]
+    insert_rows(connection, _ARCHIVE, rows)
+
+
+def forget(connection: Connection, wall: float, days: int) -> int:
+    """Let go of events that came more than `days` ago, and of ids nobody need remember; how many events went."""
+    archive, seen = schema.archive, schema.seen
+    gone = connection.execute(delete(archive).where(archive.c.received_at < wall - days * DAY)).rowcount
+    connection.execute(delete(seen).where(seen.c.forget > 0, seen.c.forget < int(wall / DAY)))
+    return int(gone)
+
+
+def happened(
+    connection: Connection,
+    accounts: Collection[str],
+    *,
+    after: float = float("-inf"),
+    through: float = float("inf"),
+) -> Iterator[list[Event]]:
+    """Archived events of these accounts in (after, through], in order of time, a chunk at a time."""
+    table = schema.archive
+    asked = (
+        select(table.c.body)
+        .where(table.c.account.in_(list(accounts)), table.c.occurred_at > after, table.c.occurred_at <= through)
+        .order_by(table.c.occurred_at, table.c.row)
+        .execution_options(yield_per=_CHUNK)
+    )
+    for some in connection.execute(asked).partitions():
+        yield [_decode(row.body) for row in some]
+
+
+@dataclass(frozen=True, slots=True)
+class Refolded:
+    """What an account comes to.
+
+    Attributes:
+        row: (1,) the measures; what else a row keeps is empty.
+        entities: the things it has, under its own id.
+        facts: of its profile.
+        events: how many were folded.
+    """
+
+    row: Rows
+    entities: Mapping[Key, Entity]
+    facts: Facts
+    events: int
+
+
+def refold(
+    connection: Connection,
+    account: str,
+    measures: MeasureSet,
+    *,
+    of: Collection[str] = (),
+    through: float = float("inf"),
+) -> Refolded:
+    """Fold everything the archive holds of an account into an empty row.
+
+    Args:
+        connection: to the archive.
+        account: under whose id the things it has are returned.
+        measures: what to fold.
+        of: the accounts whose events are folded, where that is not itself alone and those merged into it.
+        through: events after this moment are left out.
+    """
+    row = np.full(1, measures.empty, measures.dtype)
+    mark(connection, account, measures, row)
+    things = Things(measures.holdings.sums, measures.holdings.oldest)
+    facts: Facts = {}
+    count = 0
+    for events in happened(connection, of or family(connection, account), through=through):
+        fold(measures, row, events, account, things)
+        for event in events:
+            if told := about_account(event):
+                facts = newer(facts, told)
+        count += len(events)
+    return Refolded(row, things.changed, facts, count)
+
+
+def fold(measures: MeasureSet, row: Rows, events: Sequence[Event], account: str, things: Things) -> None:
+    """Take events of one account into its row (1,)."""
+    accounts = [account] * len(events)
+    batch = measures.batch(events, accounts)
+    measures.fold(row, batch.changed(things.change(events, accounts, batch.accounts)))
+
+
+def mark(connection: Connection, account: str, measures: MeasureSet, row: Rows) -> None:
+    """Put the account's waiting snapshots into an empty row, so that what is folded can hit them."""
+    asked = select(schema.snapshots.c.at).where(schema.snapshots.c.account == account)
+    for at in sorted(connection.scalars(asked)):
+        measures.mark(row, measures.period([account], at), np.array([at]))
+
+
+def family(connection: Connection, account: str) -> list[str]:
+    """An account and all that were merged into it."""
+    merges, found, asked = schema.merges, [account], [account]
+    while asked:
+        absorbed = connection.scalars(select(merges.c.absorbed).where(merges.c.survivor.in_(asked)))
+        asked = [one for one in absorbed if one not in found]
+        found += asked
+    return found
+
+
+def complete(connection: Connection, accounts: Collection[str], events: float) -> bool:
+    """Whether the archive still holds every event (there were so many) that these accounts were ever told."""
+    asked = select(func.count()).where(schema.archive.c.account.in_(list(accounts)))
+    return float(connection.scalar(asked) or 0) >= events
+
+
+def _forget(connection: str, wall: float, remembers: Mapping[str, float]) -> int:
+    seconds: Any = remembers.get(connection)
+    return 0 if seconds is None else int((wall + seconds) / DAY) + 1

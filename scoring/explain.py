@@ -1,0 +1,142 @@
+"""Why an account's health is what it is: computed again from its stored row, as it was computed then."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from hub import Band, Driver
+from hub.store import schema
+from scoring.accounts import measures_of, stored
+from scoring.bands import BANDS, NO_BAND
+from scoring.config import Config, Measure
+from scoring.drivers import SPECIAL, words
+from scoring.scorers import Scorers
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one measure says.
+
+    Attributes:
+        name: as declared.
+        label: as declared; `{n}` stands for the number.
+        value: in `unit`; None: nothing is known.
+        unit: of the value.
+        dimension: the side of the relationship it belongs to.
+        direction: whether more is better, `up` or `down`.
+        last_event_at: unix seconds of the newest event it counted that is still in the archive; None: there is none.
+    """
+
+    name: str
+    label: str
+    value: float | None
+    unit: str
+    dimension: str
+    direction: str
+    last_event_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A health and all it is made of: `base` and the points of `drivers` sum to it, exactly.
+
+    Attributes:
+        health: 0 to 100.
+        band: with hysteresis; None before the first scoring.
+        risk: probability of losing the customer within the horizon.
+        base: health of a customer of whom nothing is known.
+        drivers: all of them, strongest first.
+        measures: in the order of their declaration.
+        as_of: unix seconds of the moment it holds for.
+        config_version: the measures and scorecard.
+        model_version: the models; 0 before any.
+    """
+
+    health: float
+    band: Band | None
+    risk: float
+    base: float
+    drivers: list[Driver]
+    measures: list[Reading]
+    as_of: float
+    config_version: str
+    model_version: int
+
+
+def explain(
+    connection: Connection, account_id: str, config: Config, models: Scorers | None = None
+) -> Explanation | None:
+    """Explain one account; None if there is none of this id.
+
+    Args:
+        connection: to the database.
+        account_id: ours, of an account that was not merged away.
+        config: measures and scorecard.
+        models: scorers of `config`; a caller who asks often keeps them, so that models are decoded once.
+    """
+    models = Scorers(config) if models is None else models
+    measures = measures_of(config, models.names)
+    row = stored(connection, account_id, measures.layout)
+    if row is None:
+        return None
+    scorer = models.at(connection, int(row["model"][0])) or models.at(connection, 0)
+    if scorer is None:
+        raise LookupError("there is no scorecard")
+    asked = select(schema.accounts.c.scored_at).where(schema.accounts.c.id == account_id)
+    at = float(row["scored_at"][0]) or float(connection.scalar(asked) or 0.0) or float(row["newest"][0])
+    values = measures.read(row, at)
+    scores = scorer.score(values, row["published"], row["band"])
+    points = scores.points[0].tolist()
+    texts = {m.name: words(m, value) for m, value in zip(measures.measures, values[0].tolist(), strict=True)}
+    drivers = [
+        Driver(name, texts.get(name) or SPECIAL.get(name, name), share, dimension)
+        for name, share, dimension in zip(scores.names, points, scores.dimensions, strict=True)
+        if share
+    ]
+    newest = _newest(connection, account_id)
+    code = int(row["band"][0])
+    return Explanation(
+        health=float(scores.health[0]),
+        band=None if code == NO_BAND else BANDS[code],
+        risk=float(scores.risk[0]),
+        base=scores.base,
+        drivers=sorted(drivers, key=lambda driver: -abs(driver.points)),
+        measures=[
+            _reading(measure, value, [newest[kind] for kind in newest if _counts(config, measure, kind)])
+            for measure, value in zip(measures.measures, values[0].tolist(), strict=True)
+        ],
+        as_of=at,
+        config_version=config.version,
+        model_version=scorer.version,
+    )
+
+
+def _reading(measure: Measure, value: float, times: Sequence[float]) -> Reading:
+    return Reading(
+        measure.name,
+        measure.label,
+        None if math.isnan(value) else value,
+        measure.unit,
+        measure.dimension,
+        measure.direction,
+        max(times, default=None),
+    )
+
+
+def _counts(config: Config, measure: Measure, kind: str) -> bool:
+    """Whether events of a kind change a measure."""
+    if measure.entity is not None:
+        return kind.partition(".")[0] == measure.entity
+    source = next((m for m in config.measures if m.name == measure.long), measure)
+    return kind in source.kinds
+
+
+def _newest(connection: Connection, account: str) -> dict[str, float]:
+    """Kind -> when it last happened, as far as the archive reaches."""
+    archive = schema.archive
+    theirs = select(archive.c.kind, func.max(archive.c.occurred_at).label("at")).where(archive.c.account == account)
+    return {row.kind: row.at for row in connection.execute(theirs.group_by(archive.c.kind))}

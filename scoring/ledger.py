@@ -1,0 +1,50 @@
+"""The ledger: every change of health is a row, and the rows are what topic `health` is published from.
+
+What was `was` of a row is `health` of the row before, so the deltas of an account always add up to the difference
+between its first health and its last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select
+
+from hub import Health
+from hub.store import schema
+from hub.store.database import insert_rows
+from hub.streams.room import Message
+
+_TABLE: Final = schema.ledger
+_INSERT: Final = insert(_TABLE)
+
+
+def row_of(health: Health) -> tuple[Any, ...]:
+    """What the ledger keeps beside a message: account, at, health, was, band, was_band."""
+    return (health.account, health.at, health.health, health.was, health.band, health.was_band)
+
+
+class Ledger:
+    """The outbox (`hub.streams.room.Outbox`) of topic `health`: nothing is stored twice."""
+
+    def append(self, connection: Connection, partition: int, first: int, messages: Sequence[Message]) -> None:
+        """Write the rows of these messages under sequences from `first` on."""
+        rows = [(partition, first + place, *message.row, message.value) for place, message in enumerate(messages)]
+        insert_rows(connection, _INSERT, rows)
+
+    def read(self, connection: Connection, partition: int, after: int, limit: int) -> Sequence[tuple[int, Message]]:
+        """Messages beyond sequence `after`, oldest first."""
+        asked = (
+            select(_TABLE.c.sequence, _TABLE.c.account, _TABLE.c.message)
+            .where(_TABLE.c.partition == partition, _TABLE.c.sequence > after)
+            .order_by(_TABLE.c.sequence)
+            .limit(limit)
+        )
+        return [
+            (sequence, Message(account.encode(), bytes(message)))
+            for sequence, account, message in connection.execute(asked)
+        ]
+
+    def published(self, connection: Connection, partition: int, through: int) -> None:
+        """The ledger stays: it is history."""

@@ -1,0 +1,110 @@
+"""Which account each reference, key and domain belongs to: the first event that says so is believed.
+
+An explicit key, or a vendor's record that carries one, found at two accounts says that they are one customer: that is
+a merge, told as an event. A person or a domain at two accounts says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
+
+from hub import Event
+from hub.ingest.identity import is_account_id, references_of
+from hub.store import schema
+from hub.streams.room import Message
+
+_TABLE: Final = schema.links
+INSERT: Final = insert(_TABLE).on_conflict_do_nothing()
+_ASKED: Final = 500
+_MOST_REMEMBERED: Final = 500_000
+_LINKS: Final = select(_TABLE.c.reference, _TABLE.c.account).where(
+    _TABLE.c.reference.in_(bindparam("references", expanding=True))
+)
+MERGED: Final = "account.merged"
+
+
+class Links:
+    """What a batch proves about whose things are whose."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[str, str]] = set()
+
+    def forget(self) -> None:
+        """Look everything up again: links have been redirected."""
+        self._known.clear()
+
+    def found(
+        self,
+        connection: Connection,
+        events: Sequence[tuple[str, Event]],
+    ) -> tuple[list[tuple[Any, ...]], list[Message]]:
+        """New rows of table `links`, and merges to publish.
+
+        Args:
+            connection: knows who holds what.
+            events: account and event, in order.
+        """
+        claims: list[tuple[str, str, str, Event]] = []
+        for account, event in events:
+            if event.kind == MERGED or not self._new(account, event):
+                continue
+            claims += [(reference, how, account, event) for reference, how in references_of(event)]
+        if not claims:
+            return [], []
+        holders = _holders(connection, {reference for reference, *_ in claims})
+        rows, merges = [], {}
+        for reference, how, account, event in claims:
+            holder = holders.get(reference)
+            if holder is None:
+                holders[reference] = account
+                rows.append((reference, account, how, event.occurred_at.timestamp(), None))
+            elif holder != account and how == "key":
+                # the account named after the key survives: everybody ends there, whoever came first
+                merges[account, holder] = (reference, event)
+        return rows, [merged(survivor, absorbed, *why) for (absorbed, survivor), why in sorted(merges.items(), key=str)]
+
+    def wrote(self, events: Iterable[tuple[str, Event]]) -> None:
+        """Remember that what these events prove is on disk."""
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.clear()
+        for account, event in events:
+            self._known.add((account, event.account))
+            if event.contact:
+                self._known.add((account, event.contact))
+
+    def _new(self, account: str, event: Event) -> bool:
+        if is_account_id(event.account):
+            return False
+        facts = event.properties
+        if facts and not facts.keys().isdisjoint(("external_id", "domain", "email")):
+            return True
+        known = (account, event.account) in self._known
+        return not (known and (event.contact is None or (account, event.contact) in self._known))
+
+
+def merged(survivor: str, absorbed: str, reference: str, event: Event) -> Message:
+    """The event that two accounts are one; its id is made of facts, so that it is told once."""
+    told = Event(
+        id=f"pulsehub:merge:{absorbed}:{survivor}:{reference}"[:255],
+        kind=MERGED,
+        account=survivor,
+        connection="pulsehub",
+        occurred_at=event.occurred_at,
+        received_at=datetime.now(UTC),
+        properties={"absorbed": absorbed, "why": f"both carry {reference}"},
+    )
+    return Message(survivor.encode(), msgspec.json.encode(told))
+
+
+def _holders(connection: Connection, references: Iterable[str]) -> dict[str, str]:
+    wanted, held = sorted(references), {}
+    for first in range(0, len(wanted), _ASKED):
+        found = connection.execute(_LINKS, {"references": wanted[first : first + _ASKED]})
+        held.update({row.reference: row.account for row in found})
+    return held

@@ -1,0 +1,323 @@
+"""One step's work: what accounts come to on a draft of their rows, and all that will be written of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, func
+from sqlalchemy.dialects.sqlite import insert
+
+from hub import Driver, Event, Health
+from hub.store import schema
+from hub.store.database import insert_rows
+from hub.streams.room import Message
+from scoring import snapshots
+from scoring.accounts import Draft
+from scoring.arrays import Floats
+from scoring.bands import BANDS, NO_BAND
+from scoring.batch import Integers
+from scoring.clock import DAY
+from scoring.config import Outcome
+from scoring.drivers import SPECIAL
+from scoring.entities import Things
+from scoring.ledger import row_of
+from scoring.measures import MeasureSet
+from scoring.scorer import Scorer, Scores
+from scoring.scorers import Scorers
+from scoring.snapshots import Label, Waiting
+
+MODEL: Final = "model"
+LEAST: Final = 0.5
+"""Points of health below which a change is not worth a row."""
+_NAMED: Final = 6
+_MOVERS: Final = 4
+_SHOWN: Final = 0.05
+_NO_CAUSES: Final[Mapping[str, Sequence[str]]] = {}
+_ACCOUNT: Final = insert(schema.accounts)
+UPSERT: Final = _ACCOUNT.on_conflict_do_update(
+    index_elements=[schema.accounts.c.id],
+    set_={
+        **{c.name: _ACCOUNT.excluded[c.name] for c in schema.accounts.c if c.name not in ("id", "driver")},
+        "driver": func.coalesce(_ACCOUNT.excluded.driver, schema.accounts.c.driver),  # said when health moves
+    },
+)
+SNAPSHOT: Final = insert(schema.snapshots).on_conflict_do_nothing()
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a step goes by.
+
+    Attributes:
+        measures: in rows that also keep what scoring needs.
+        scorers: by model version.
+        version: the newest model version that may be used at a moment.
+        outcome: what losing a customer means.
+        config_version: of measures and scorecard.
+    """
+
+    measures: MeasureSet
+    scorers: Scorers
+    version: Callable[[float], int]
+    outcome: Outcome
+    config_version: str
+
+
+class _Judged(NamedTuple):
+    """Accounts just scored: their places in the draft, moments, rows as they were, values and scores."""
+
+    scorer: Scorer
+    places: Integers
+    now: Floats
+    rows: Any
+    values: Floats
+    scores: Scores
+
+
+@dataclass(slots=True)
+class Work:
+    """Everything a step decides; nothing of it has happened yet.
+
+    Attributes:
+        rules: what it goes by.
+        connection: to read through.
+        draft: the rows it may change.
+        things: the entities it may change.
+        changed: places whose rows must be stored.
+        healths: messages, in order, still without names.
+        snapshots: taken, with their partition and model version.
+        labels: snapshots that have matured.
+    """
+
+    rules: Rules
+    connection: Connection
+    draft: Draft
+    things: Things
+    changed: set[int] = field(default_factory=set)
+    healths: list[Health] = field(default_factory=list)
+    snapshots: list[tuple[Waiting, int, int]] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    _risk: dict[int, float] = field(default_factory=dict)
+    _driver: dict[int, str] = field(default_factory=dict)
+
+    def fold(self, events: Sequence[Event], accounts: Sequence[str]) -> Integers:
+        """Take events into their accounts' rows; the places of those accounts."""
+        batch = self.rules.measures.batch(events, accounts)
+        batch = batch.changed(self.things.change(events, accounts, batch.accounts))
+        places = self.draft.at(batch.accounts)
+        self.draft.rows[places] = self.rules.measures.fold(self.draft.rows[places], batch)
+        self.changed.update(places.tolist())
+        return places
+
+    def score(
+        self,
+        places: Integers,
+        now: Floats,
+        causes: Mapping[str, Sequence[str]] = _NO_CAUSES,
+        *,
+        snapshots: bool,
+        keep: bool = True,
+    ) -> None:
+        """Score these places, each at its own moment.
+
+        Args:
+            places: in the draft.
+            now: (n,) unix seconds.
+            causes: account -> ids of the events because of which it is scored.
+            snapshots: whether those whose period has turned are also put on record.
+            keep: store all of them; else only those that moved or were put on record.
+        """
+        versions = np.array([self.rules.version(at) for at in now.tolist()], np.int64)
+        for version in np.unique(versions).tolist():
+            some = versions == version
+            self._score(places[some], now[some], causes, version, snapshots=snapshots, keep=keep)
+
+    def _score(
+        self,
+        places: Integers,
+        now: Floats,
+        causes: Mapping[str, Sequence[str]],
+        version: int,
+        *,
+        snapshots: bool,
+        keep: bool,
+    ) -> None:
+        rows = self.draft.rows[places]
+        scorer = self._scorer(version)
+        values = self.rules.measures.read(rows, now)
+        scores = scorer.score(values, rows["published"], rows["band"])
+        judged = _Judged(scorer, places, now, rows, values, scores)
+        moved = np.isnan(rows["published"]) | (scores.band != rows["band"])
+        moved |= np.abs(scores.health - rows["published"]) >= LEAST
+        stale = np.abs(scores.health - rows["health"]) >= _SHOWN
+        stale |= np.floor(rows["scored_at"] / DAY) < np.floor(now / DAY)
+        self._tell(judged, np.flatnonzero(moved), causes)
+        rows["health"], rows["scored_at"], rows["model"] = scores.health, now, version
+        rows["published"][moved], rows["published_at"][moved] = scores.health[moved], now[moved]
+        rows["published_model"][moved], rows["base"][moved] = version, scores.base
+        rows["band"][moved] = scores.band[moved]
+        self._points(rows)[moved] = scores.points[moved]
+        taken = self._record(judged, wanted=snapshots)
+        self.draft.rows[places] = rows
+        self.changed.update(places[moved | taken | stale | keep].tolist())
+        self._risk.update(zip(places.tolist(), scores.risk.tolist(), strict=True))
+
+    def _points(self, rows: Any) -> Any:
+        return rows.view(self.rules.measures.layout.view)["points"]
+
+    def _scorer(self, version: int) -> Scorer:
+        found = self.rules.scorers.at(self.connection, version)
+        if found is None:
+            raise LookupError(f"model {version} is gone")
+        return found
+
+    def _tell(self, judged: _Judged, moved: Integers, causes: Mapping[str, Sequence[str]]) -> None:
+        """Say what moved, and why."""
+        if not len(moved):
+            return
+        scorer, scores = judged.scorer, judged.scores
+        since, learned = self._since(judged, moved)
+        for each, place in enumerate(moved.tolist()):
+            account, row = self.draft.ids[int(judged.places[place])], judged.rows[place]
+            health = float(scores.health[place])
+            drivers, rest = scorer.say(judged.values[place], scores.points[place], _NAMED)
+            was = None if np.isnan(row["published"]) else float(row["published"])
+            movers: list[Driver] = []
+            if was is not None:
+                movers, _ = scorer.say(judged.values[place], since[each], _MOVERS)
+                movers += _others(health - was - float(since[each].sum()), float(learned[each]))
+                movers.sort(key=lambda driver: -abs(driver.points))
+            self.healths.append(
+                Health(
+                    account=account,
+                    at=float(judged.now[place]),
+                    health=health,
+                    band=BANDS[scores.band[place]],
+                    risk=float(scores.risk[place]),
+                    base=scores.base,
+                    drivers=drivers,
+                    rest=rest,
+                    was=was,
+                    was_band=None if row["band"] == NO_BAND else BANDS[row["band"]],
+                    moved_by=movers[:_MOVERS],
+                    causes=list(causes.get(account, ())),
+                    config_version=self.rules.config_version,
+                    model_version=scorer.version,
+                )
+            )
+            self._driver[int(judged.places[place])] = drivers[0].text if drivers else ""
+
+    def _since(self, judged: _Judged, moved: Integers) -> tuple[Floats, Floats]:
+        """Points each part moved since the last row of the ledger (n, C), and what a newer model moved (n,)."""
+        rows, values, health = judged.rows[moved], judged.values[moved], judged.scores.health[moved]
+        before = self._points(rows).astype(np.float64)
+        since, learned = judged.scores.points[moved] - before, np.zeros(len(rows))
+        for old in np.unique(rows["published_model"]).tolist():
+            some = (rows["published_model"] == old) & ~np.isnan(rows["published"])
+            if old == judged.scorer.version or not some.any():
+                continue
+            scorer = self.rules.scorers.at(self.connection, old)
+            if scorer is None:  # nobody remembers that model: all that moved is the new one's
+                since[some] = 0.0
+                learned[some] = health[some] - rows["published"][some]
+                continue
+            then = scorer.score(values[some], rows["published"][some], rows["band"][some])
+            since[some] = then.points - before[some]
+            learned[some] = health[some] - then.health
+        return since, learned
+
+    def _record(self, judged: _Judged, *, wanted: bool) -> Flags:
+        """Put those on record whose period has turned; the first period of an account only begins."""
+        measures, rows, now = self.rules.measures, judged.rows, judged.now
+        accounts = [self.draft.ids[place] for place in judged.places.tolist()]
+        period = measures.period(accounts, now)
+        new = rows["period"] < 0
+        rows["period"][new] = period[new]
+        taken = np.zeros(len(rows), bool)
+        if not wanted:
+            return taken
+        turned = period > rows["period"]
+        rows["period"][turned] = period[turned]
+        taken[:] = turned & ~measures.gone(rows)
+        chosen = np.flatnonzero(taken)
+        if len(chosen):
+            rows[chosen] = measures.mark(rows[chosen], period[chosen], now[chosen])
+        for each in chosen.tolist():
+            said = {name: round(float(chances[each]), 9) for name, chances in judged.scores.predictions.items()}
+            at, partition = float(now[each]), int(self.draft.partitions[judged.places[each]])
+            due, features = at + self.rules.outcome.horizon, judged.scores.features[each].tobytes()
+            waiting = Waiting(accounts[each], at, due, features, said, self.rules.config_version)
+            self.snapshots.append((waiting, partition, judged.scorer.version))
+        return taken
+
+    def mature(self, waiting: Sequence[Waiting]) -> None:
+        """Say what became of snapshots whose horizon has passed, each once."""
+        told = {(label.account, label.at) for label in self.labels}
+        for one in waiting:
+            if (one.account, one.at) in told:
+                continue
+            place = self.draft.places.get(one.account)
+            hit = None if place is None else self.rules.measures.ended(self.draft.rows[place : place + 1], one.at)
+            if hit is None:
+                hit = snapshots.happened(self.connection, one, self.rules.outcome.kinds)
+            self.labels.append(one.label(lost=hit != self.rules.outcome.silence))
+
+    def ripe(self, partitions: Sequence[int], now: float) -> list[Waiting]:
+        """Snapshots that have matured: those stored, and those of this very step."""
+        mine = [one for one in self.snapshots if one[1] in partitions and one[0].due <= now]
+        self.snapshots = [one for one in self.snapshots if one not in mine] if mine else self.snapshots
+        return [*snapshots.matured(self.connection, partitions, now), *(one[0] for one in mine)]
+
+    def messages(self, names: Mapping[str, str]) -> list[Message]:
+        """What topic `health` and the ledger get."""
+        out = []
+        for health in self.healths:
+            named = msgspec.structs.replace(health, name=names.get(health.account))
+            out.append(Message(health.account.encode(), msgspec.json.encode(named), row_of(named)))
+        return out
+
+    def write(self, connection: Connection) -> None:
+        """Store the rows and the snapshots."""
+        if not self.changed:
+            return
+        places = sorted(self.changed)
+        rows = self.draft.rows[places]
+        size, state = rows.dtype.itemsize, rows.tobytes()
+        columns = [rows[name].tolist() for name in ("scored_at", "newest", "health", "band", "model")]
+        insert_rows(
+            connection,
+            UPSERT,
+            [
+                (
+                    self.draft.ids[place],
+                    int(self.draft.partitions[place]),
+                    state[each * size : (each + 1) * size],
+                    scored_at,
+                    newest,
+                    health,
+                    None if band == NO_BAND else BANDS[band],
+                    self._risk.get(place),
+                    self._driver.get(place),
+                    model,
+                )
+                for each, (place, scored_at, newest, health, band, model) in enumerate(
+                    zip(places, *columns, strict=True)
+                )
+            ],
+        )
+        insert_rows(connection, SNAPSHOT, [snapshots.row_of(*taken) for taken in self.snapshots])
+
+
+def _others(rest: float, learned: float) -> list[Driver]:
+    """What moved health and is no measure's: a newer model, or a scorecard that weighs otherwise."""
+    found = []
+    if abs(learned) >= _SHOWN:
+        found.append(Driver(MODEL, SPECIAL[MODEL], round(learned, 2)))
+    if abs(rest - learned) >= _SHOWN:
+        found.append(Driver("scorecard", "the scorecard weighs otherwise", round(rest - learned, 2)))
+    return found
