@@ -75,7 +75,7 @@ class Mail:
     def part(self, kind: str) -> str:
         """Its `plain` or `html` part; empty where it has none."""
         found = self.message.get_body((kind,))
-        return str(found.get_content()) if found else ""
+        return str(found.get_content()).replace("\r\n", "\n") if found else ""
 
 
 class Inbox:

@@ -17,8 +17,8 @@ _FORMS: Final = "smtp://host:25, smtp+starttls://user:password@host:587 or smtps
 
 
 def is_address(text: str) -> bool:
-    """Whether this is one e-mail address and nothing else: no name, no second one, no line break."""
-    return _ADDRESS.fullmatch(text) is not None
+    """Whether this is one e-mail address in ASCII and nothing else: no name, no second one, no line break."""
+    return text.isascii() and _ADDRESS.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,30 +39,47 @@ class Conversation:
         self._smtp = SMTP(
             hostname=settings.host,
             port=settings.port,
-            username=settings.user,
-            password=settings.password,
             use_tls=settings.tls,
-            start_tls=settings.start_tls,
+            start_tls=False,  # we do it ourselves, to tell what a server cannot from what it will not
             timeout=_TIMEOUT,
         )
 
     async def __aenter__(self) -> Self:
         where = f"{self._settings.host}:{self._settings.port}"
         try:
-            await self._smtp.connect()
-        except aiosmtplib.SMTPResponseException as error:
+            await self._begin()
+        except CredentialsError:
             self._smtp.close()
-            reason = f"{where} answered {_said(error)}"
-            if isinstance(error, aiosmtplib.SMTPAuthenticationError) and error.code >= _FINAL:
+            raise
+        except aiosmtplib.SMTPAuthenticationError as error:
+            self._smtp.close()
+            reason = f"{where} refused our login: {_said(error)}"
+            if error.code >= _FINAL:
                 raise CredentialsError(f"{reason}; mend PULSEHUB_SMTP_URL") from None
             raise RetryLaterError(reason) from None
-        except aiosmtplib.SMTPNotSupported as error:
+        except aiosmtplib.SMTPResponseException as error:
             self._smtp.close()
-            raise CredentialsError(f"{where} cannot do what PULSEHUB_SMTP_URL asks: {error}") from None
+            raise RetryLaterError(f"{where} answered {_said(error)}") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             self._smtp.close()
             raise RetryLaterError(f"{where} could not be reached: {error}") from None
         return self
+
+    async def _begin(self) -> None:
+        """Connect, protect the connection, log in; each as far as the settings ask for it."""
+        settings = self._settings
+        await self._smtp.connect()
+        await self._smtp.ehlo()
+        offers_tls = self._smtp.supports_extension("starttls")
+        if settings.start_tls and not offers_tls:
+            raise CredentialsError("the server offers no STARTTLS, and PULSEHUB_SMTP_URL asks for it")
+        if settings.start_tls or (settings.start_tls is None and offers_tls):
+            await self._smtp.starttls()
+            await self._smtp.ehlo()
+        if settings.user is not None:
+            if not self._smtp.supports_extension("auth"):
+                raise CredentialsError("the server takes no logins here, and PULSEHUB_SMTP_URL has one")
+            await self._smtp.login(settings.user, settings.password or "")
 
     async def __aexit__(
         self,
@@ -86,7 +103,7 @@ class Conversation:
             RetryLaterError: it is gone.
         """
         try:
-            refused, _ = await self._smtp.send_message(mail, recipients=list(to))
+            refused, _ = await self._smtp.sendmail(self._settings.sender[1], list(to), mail.as_bytes())
         except aiosmtplib.SMTPRecipientsRefused as error:
             worst = min(error.recipients, key=lambda one: one.code)
             return _outcome(worst)
