@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from hub.sdk.errors import RejectedError
-from hub.sdk.events import Event
+from hub.sdk.events import KINDS, Event
 
 EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
 AHEAD: Final = timedelta(days=1)
@@ -74,19 +74,22 @@ def _write(event: Event) -> bytes:
 
 def _check(given: Event, event: Event, received_at: datetime) -> None:
     """Hold the rules that types do not; `given` still has the floats that JSON cannot spell."""
-    for name, text in (
-        ("id", event.id),
-        ("account", event.account),
-        ("contact", event.contact),
-        ("entity", event.entity),
-    ):
-        if text is not None and not 0 < len(text) <= _LONGEST:
-            raise RejectedError(f"{name} has {len(text)} characters, not 1 to {_LONGEST}")
-    if not _KIND.fullmatch(event.kind):
+    _check_length("id", event.id)
+    _check_length("account", event.account)
+    if event.contact is not None:
+        _check_length("contact", event.contact)
+    if event.entity is not None:
+        _check_length("entity", event.entity)
+    if event.kind not in KINDS and not _KIND.fullmatch(event.kind):
         raise RejectedError("kind is not of the shape subject.past_tense")
     _check_time(event.occurred_at, received_at)
     _check_money(event.amount, event.currency)
     _check_numbers(given)
+
+
+def _check_length(name: str, text: str) -> None:
+    if not 0 < len(text) <= _LONGEST:
+        raise RejectedError(f"{name} has {len(text)} characters, not 1 to {_LONGEST}")
 
 
 def _check_time(occurred_at: datetime, received_at: datetime) -> None:
@@ -113,6 +116,8 @@ def _check_numbers(given: Event) -> None:
     if given.value is not None and not math.isfinite(given.value):
         raise RejectedError("value is not a finite number")
     for value in given.properties.values():
+        if isinstance(value, str):
+            continue
         if isinstance(value, float) and not math.isfinite(value):
             raise RejectedError("a property is not a finite number")
         if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:

@@ -27,8 +27,8 @@ class Dead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         connection: the source it came through, or the sink it was for.
         reason: why, in words; quotes nothing a customer wrote.
         version: of the plugin that could not, where known.
-        context: where it was. `normalize`: `path`, `received_at`, `sent_at` (ISO); `apply`: `topic`, `partition`,
-            `offset`, `account`; `deliver`: `sink`, `account`, `key`.
+        context: where it was. `normalize`: `path`, `received_at`, `sent_at` (ISO); `apply`: `room`, `topic`,
+            `partition`, `offset`, `account` (the record's key); `deliver`: `sink`, `account`, `key`.
         body: the bytes: a vendor's record, an event as on the log, or a delivery.
     """
 

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from hub.ingest.answers import RefusedError, Send, say
+from hub.ingest.answers import RefusedError, Send, reply, say
 from hub.ingest.body import GoneError, Receive, read_body
 from hub.ingest.intake import Intake, Parcel
 from hub.ingest.pressure import Pressure
 from hub.ingest.raw import keep
 from hub.ingest.reading import cut, read, verify
-from hub.sdk.contracts import Source, Webhook
+from hub.sdk.contracts import Answering, Source, Webhook
 
 _log: Final = logging.getLogger("ingest")
 _PREFIX: Final = "/in/"
 _MOST_AT_ONCE: Final = 256  # bodies in hand, so at most so many times `max_body` bytes
+
+
+class _Taken(NamedTuple):
+    counts: dict[str, int]
+    answer: tuple[bytes, str] | None  # body and content type, where a vendor wants its own
 
 
 class Door:
@@ -56,6 +62,7 @@ class Door:
         self._max_body = max_body
         self._patience = patience
         self._versions = versions or {}
+        self._counts = {source.name: Counter[str]() for source in sources}
         self._in_hand = 0
         self._down = False
         # one thread: what it does is Python, and two would only take turns; the loop stays free for others
@@ -69,20 +76,27 @@ class Door:
         """Answer one request; never with a 5xx but 503."""
         path: str = scope["path"]
         try:
-            counts = await self._take(scope, receive)
+            taken = await self._take(scope, receive)
         except GoneError:
             return
         except RefusedError as refused:
             status = 400 if refused.final and path in self._own else refused.status
             await say(send, status, {"code": refused.code, "message": str(refused)}, refused.headers)
             return
-        await say(send, 200, counts)
+        if taken.answer is not None:
+            await reply(send, 200, *taken.answer)
+        else:
+            await say(send, 200, taken.counts)
+
+    def counted(self) -> dict[str, dict[str, int]]:
+        """By connection: events accepted, duplicates and dead letters since the start."""
+        return {name: dict(counts) for name, counts in self._counts.items()}
 
     def close(self) -> None:
         """Finish what is in hand."""
         self._thread.shutdown()
 
-    async def _take(self, scope: Mapping[str, Any], receive: Receive) -> dict[str, int]:
+    async def _take(self, scope: Mapping[str, Any], receive: Receive) -> _Taken:
         path: str = scope["path"]
         source = self._own.get(path) or self._named.get(path)
         if source is None:
@@ -99,11 +113,13 @@ class Door:
             parcel = await self._keep(source, hook)
         finally:
             self._in_hand -= 1
-        return {
+        counts = {
             "accepted": parcel.accepted,
             "duplicates": parcel.duplicates,
             "dead_lettered": parcel.dead_lettered,
         }
+        self._counts[source.name].update(counts)
+        return _Taken(counts, source.answer(hook) if isinstance(source, Answering) else None)
 
     async def _keep(self, source: Source, hook: Webhook) -> Parcel:
         try:

@@ -132,9 +132,9 @@ class Intake:
         future.add_done_callback(lambda done: self._remember(done, parcel))
         return future
 
-    def again(self, account: str, written: bytes, received_at: float) -> Entry:
-        """The entry that puts an event, as it stood on the log, there once more."""
-        return self._entry(EVENTS.name, account.encode(), written, received_at)
+    def again(self, topic: str, key: bytes, value: bytes, at: float) -> Entry:
+        """The entry that puts a record, as it stood on the log, there once more."""
+        return self._entry(topic, key, value, at)
 
     def _remember(self, done: Future[None], parcel: Parcel) -> None:
         if not done.cancelled() and done.exception() is None:

@@ -19,12 +19,12 @@ from hub.ingest.intake import Intake
 from hub.ingest.raw import Kept
 from hub.ingest.reading import cut, read
 from hub.sdk.contracts import Raw, Source, Webhook
-from hub.sdk.events import Event
 from hub.store import schema
 from hub.store.database import Database
 from hub.streams.logfile import LogReader
-from hub.streams.topics import RAW
+from hub.streams.topics import ACTIONS, EVENTS, HEALTH, LABELS, RAW
 
+_APPLIED: Final = frozenset(topic.name for topic in (EVENTS, HEALTH, ACTIONS, LABELS))  # topics that rooms apply
 _AT_ONCE: Final = 200  # letters read from the table at a time
 
 
@@ -116,14 +116,13 @@ class Replay:
         return letters[0].reason if letters else None
 
     def _apply(self, letter: Dead, done: Replayed) -> str | None:
-        try:
-            event = msgspec.json.decode(letter.body, type=Event)
-        except msgspec.MsgspecError as error:
-            return f"not an event: {error}"
-        account = str(letter.context.get("account") or "") or self._intake.resolver.resolve([event])[0]
-        entry = self._intake.again(account, letter.body, datetime.now(UTC).timestamp())
+        topic = str(letter.context.get("topic") or EVENTS.name)
+        key = str(letter.context.get("account") or "")
+        if topic not in _APPLIED:
+            return f"records of topic {topic} are not replayed"
+        entry = self._intake.again(topic, key.encode(), letter.body, datetime.now(UTC).timestamp())
         self._intake.log.append([entry]).result()
-        done.accepted += 1
+        done.accepted += topic == EVENTS.name
         return None
 
     def _open(self) -> list[str]:

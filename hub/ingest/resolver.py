@@ -20,9 +20,7 @@ from hub.store.database import Database
 
 _MOST: Final = 500_000  # references remembered, about 100 MB at the very worst; the oldest go first
 _FRESH: Final = 1.0  # seconds for which the merges read last are good enough: a later event is forwarded anyway
-_LINKS: Final = select(schema.links.c.reference, schema.links.c.account).where(
-    schema.links.c.reference.in_(bindparam("references", expanding=True))
-)
+_LINKS: Final = "select reference, account from links where reference in ("
 _KEYED: Final = select(schema.links.c.account).where(
     schema.links.c.account == bindparam("account"), schema.links.c.how == "key"
 )
@@ -42,6 +40,9 @@ class Resolver:
         self._lock = threading.Lock()
         self._read: dict[str, str] = {}
         self._assigned: dict[str, str] = {}
+        self._asked: set[str] = (
+            set()
+        )  # since merges were read last: what has no link yet need not be asked for each time
         self._keyed: set[str] = set()
         self._merges: dict[str, str] = {}
         self._merges_read_at = float("-inf")
@@ -58,12 +59,16 @@ class Resolver:
         with self._lock:
             self._read.clear()
             self._assigned.clear()
+            self._asked.clear()
             self._keyed.clear()
             self._merges_read_at = float("-inf")
 
     def _look_up(self, found: Iterable[Identifiers]) -> None:
-        wanted = {reference for one in found for reference in one if reference} - self._read.keys()
         stale = self._now() - self._merges_read_at > _FRESH
+        if stale:
+            self._asked.clear()
+        named = {reference for one in found for reference in one if reference}
+        wanted = named - self._read.keys() - self._asked
         if not wanted and not stale:
             return
         with self._database.read() as connection:
@@ -72,13 +77,16 @@ class Resolver:
                 merges = {row.absorbed: row.survivor for row in rows}
                 if merges != self._merges:  # a merge, or its undoing, redirects links
                     self._merges = merges
-                    wanted |= {reference for one in found for reference in one if reference}
+                    wanted = named
                     self._read.clear()
                 self._merges_read_at = self._now()
             for some in _slices(sorted(wanted)):
-                for reference, account in connection.execute(_LINKS, {"references": some}):
+                # the driver's own way: SQLAlchemy's costs more than SQLite's search
+                links = connection.exec_driver_sql(_LINKS + ",".join("?" * len(some)) + ")", some)
+                for reference, account in links:
                     self._read[reference] = account
                     self._assigned.pop(reference, None)
+        self._asked |= wanted
         _trim(self._read)
 
     def _assign(self, found: Identifiers) -> str:
@@ -101,8 +109,8 @@ class Resolver:
             return connection.scalar(_KEYED, {"account": account}) is not None
 
 
-def _slices(references: list[str], size: int = 500) -> Iterable[list[str]]:
-    return (references[i : i + size] for i in range(0, len(references), size))
+def _slices(references: list[str], size: int = 500) -> Iterable[tuple[str, ...]]:
+    return (tuple(references[i : i + size]) for i in range(0, len(references), size))
 
 
 def _trim(memory: dict[str, str]) -> None:
