@@ -1,18 +1,57 @@
-"""The commands, one import each: the table of contents of the command line."""
+"""The commands: the table of contents of the command line.
+
+A command's module is imported when it is used, so that `pulsehub version` does not load what `pulsehub up` needs.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from hub.cli import demo, doctor, explaining, importing, leaving, letters, look, plugins, running, sandbox
 from hub.cli.context import choose_config
+
+COMMANDS: Final = {
+    "up": "hub.cli.running:up",
+    "demo": "hub.cli.demo:demo",
+    "import": "hub.cli.importing:import_file",
+    "accounts": "hub.cli.look:accounts",
+    "explain": "hub.cli.explaining:explain",
+    "events": "hub.cli.look:events",
+    "deliveries": "hub.cli.leaving:deliveries",
+    "deadletters": "hub.cli.letters:app",
+    "replay": "hub.cli.letters:replay",
+    "plugins": "hub.cli.plugins:list_plugins",
+    "sandbox": "hub.cli.sandbox:sandbox",
+    "doctor": "hub.cli.doctor:doctor",
+    "version": "hub.cli.plugins:version",
+}
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's shape
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's shape
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+            alone.command(cmd_name)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
     name="pulsehub",
-    help="Every customer signal in one stream, every account rescored the moment something happens.",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -20,27 +59,14 @@ app = typer.Typer(
 
 
 @app.callback()
-def _settings(
+def _pulsehub(
     config: Annotated[
         Path | None,
         typer.Option(help="Settings file; else PULSEHUB_CONFIG, ./pulsehub.toml or <data>/pulsehub.toml."),
     ] = None,
 ) -> None:
-    """Settings come from the file, then from PULSEHUB_* in the environment, which wins."""
+    """Every customer signal in one stream, every account rescored the moment something happens.
+
+    Settings come from a file, then from PULSEHUB_* in the environment, which wins.
+    """
     choose_config(config)
-
-
-app.command("up")(running.up)
-app.command("demo")(demo.demo)
-
-app.command("import")(importing.import_file)
-app.command("accounts")(look.accounts)
-app.command("explain")(explaining.explain)
-app.command("events")(look.events)
-app.command("deliveries")(leaving.deliveries)
-app.add_typer(letters.app, name="deadletters")
-app.command("replay")(letters.replay)
-app.command("plugins")(plugins.list_plugins)
-app.command("sandbox")(sandbox.sandbox)
-app.command("doctor")(doctor.doctor)
-app.command("version")(plugins.version)
