@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -18,17 +19,23 @@ SPECIAL: Final[Mapping[str, str]] = {
 }
 """Parts that are no measure's, in words."""
 _DIGITS: Final = ((10.0, 0), (1.0, 1), (0.0, 2))  # least size, digits after the point
+_OF_ONE: Final = re.compile(r"\b1 (?P<before>(?:(?!of )[a-z]+ ){0,2}?)(?P<noun>people|[a-z]+[^\Ws]s)\b")
+"""What is counted, of `1 urgent tickets open`; labels are written in the plural."""
 _LEAST: Final = 0.05  # points; less is shown as nothing
 
 
-def number(value: float) -> str:
+def number(value: float, unit: str = "") -> str:
     """A number as people write it.
 
     >>> number(3.0), number(0.256), number(12.34), number(1234567.8), number(-0.004), number(math.nan)
     ('3', '0.26', '12', '1,234,568', '0', 'unknown')
+    >>> number(0.815, "%")
+    '82'
     """
     if not math.isfinite(value):
         return "unknown"
+    if unit == "%":
+        value *= 100.0
     digits = next(digits for least, digits in _DIGITS if abs(value) >= least)
     shown = f"{value:,.{digits}f}"
     shown = shown.rstrip("0").rstrip(".") if digits else shown
@@ -40,7 +47,14 @@ def words(measure: Measure, value: float) -> str:
     if math.isnan(value):
         lack = "never yet" if measure.family == "recency" else "not known"
         return f"{lack}: {measure.label.replace('{n}', '…')}"
-    return measure.label.replace("{n}", number(value))
+    shown = number(value, measure.unit)
+    said = measure.label.replace("{n}", shown)
+    return _OF_ONE.sub(_singular, said, count=1) if shown == "1" else said
+
+
+def _singular(found: re.Match[str]) -> str:
+    noun = found["noun"]
+    return f"1 {found['before']}{'person' if noun == 'people' else noun[:-1]}"
 
 
 def strongest(

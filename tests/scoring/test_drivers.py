@@ -47,6 +47,28 @@ def test_what_is_not_known_is_said_so():
     assert words(PARTS[1], math.nan) == "never yet: last seen … days ago"
 
 
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("{n} tickets open", "1 ticket open"),
+        ("{n} urgent tickets open", "1 urgent ticket open"),
+        ("no sign of use for {n} days", "no sign of use for 1 day"),
+        ("{n} people left in recent months", "1 person left in recent months"),
+        ("active on {n} of the last 28 days", "active on 1 of the last 28 days"),
+        ("{n} refunded in recent weeks", "1 refunded in recent weeks"),
+        ("pays {n} a month", "pays 1 a month"),
+    ],
+)
+def test_one_of_something_is_said_in_the_singular(label, said):
+    assert words(PARTS[0].model_copy(update={"label": label}), 1.0) == said
+    assert words(PARTS[0].model_copy(update={"label": label}), 2.0) == label.replace("{n}", "2")
+
+
+def test_a_share_is_shown_in_percent():
+    pace = PARTS[0].model_copy(update={"label": "use at {n} % of its usual pace", "unit": "%"})
+    assert words(pace, 0.4321) == "use at 43 % of its usual pace"
+
+
 def test_the_cap_has_words_of_its_own():
     drivers, _ = strongest(PARTS, [0.0] * 4, [0.0, 0.0, 0.0, 0.0, -7.0], 3)
     assert [(driver.name, driver.dimension) for driver in drivers] == [(CAP, "")]
