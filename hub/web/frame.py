@@ -49,7 +49,14 @@ class Frame:
         """A refusal in plain words."""
         template = "login.html" if error.status == 401 else "error.html"  # noqa: PLR2004 - what HTTP calls not signed in
         title = error.title or {401: "Sign in", 404: "Not found"}.get(error.status, "That did not work")
-        values = {"error": error, "heading": title, "next": _here(request), "now": self.site.context.now()}
+        values = {
+            "error": error,
+            "heading": title,
+            "next": _here(request),
+            "now": self.site.context.now(),
+            # a strict cookie stays at home when a link in an e-mail is followed; our own page asking again brings it
+            "bounce": request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET",
+        }
         return self.respond(request, Page(template=template, title=title, values=values, status=error.status))
 
     def open_letters(self, source: str | None) -> list[str]:

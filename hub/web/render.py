@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as Values
@@ -37,6 +39,13 @@ class Renderer:
             name: getattr(words, name)
             for name in ("whole", "signed", "share", "money", "plural", "kind", "span", "clock")
         }
+        self._environment.filters |= {
+            "exact": words.exact,
+            "iso": words.iso,
+            "reading": words.reading,
+            "fact": words.fact,
+        }
+        self._environment.filters |= {"pairs": _pairs, "quoted": partial(quote, safe="")}
         self._environment.filters |= {"age": _age, "due": _due, "day": _day, "since": _since}
         self._environment.globals |= {
             "asset": self._asset,
@@ -73,6 +82,15 @@ def digest(text: str) -> str:
 
 def _digest(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=6).hexdigest()
+
+
+def _pairs(text: str) -> list[tuple[str, Any]]:
+    """Names and values of a JSON object; none if it is no object."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return list(found.items()) if isinstance(found, dict) else []
 
 
 @pass_context

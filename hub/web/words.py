@@ -77,6 +77,34 @@ def money(value: float | None, currency: str | None, *, short: bool = False) -> 
     return f"{sign}{unit}{amount:,.0f}"
 
 
+def reading(value: float, unit: str = "") -> str:
+    """A measure's value with its unit; shares come as fractions.
+
+    >>> reading(3.0, "people"), reading(0.256, "%"), reading(1234.5), reading(4200, "EUR")
+    ('3 people', '26 %', '1,234', '€4,200')
+    """
+    if unit == "%":
+        return f"{value * 100:.0f} %"
+    if unit.isupper() and len(unit) == 3:  # noqa: PLR2004 - a currency's code
+        return money(value, unit)
+    size = abs(value)
+    text = f"{value:,.0f}" if size >= 100 or value == round(value) else f"{value:.2g}" if size < 1 else f"{value:.1f}"  # noqa: PLR2004 - three digits are enough
+    return f"{text} {unit}".rstrip()
+
+
+def fact(value: object, name: str = "") -> str:
+    """A value of a thing's state; what is named as a time and looks like one is shown as a day.
+
+    >>> fact(1767225600.0, "opened_at"), fact(4200.0, "amount"), fact(True), fact("open")
+    ('2026-01-01', '4200', 'yes', 'open')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float | int) and name.endswith("_at") and value > DAY:
+        return f"{moment(value):%Y-%m-%d}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def ago(then: float | None, now: float) -> str:
     """How long ago, or how soon, in a word or two.
 

@@ -70,7 +70,7 @@ def view(site: Site, asked: Asked) -> Page:
             "row": row,
             "why": why,
             "health": why.health if why else row.health,
-            "band": why.band if why else row.band,
+            "band_now": why.band if why else row.band,
             "band_since": movement.band_since(connection, key),
             "day_ago": weeks[0],
             "week_ago": weeks[1],

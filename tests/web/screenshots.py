@@ -1,0 +1,65 @@
+"""`python -m tests.web.screenshots [folder]`: every page at two widths and both themes, full and empty."""
+
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import sync_playwright
+
+from tests.web.serving import HALTED, running
+
+CHROMIUM = "/usr/bin/chromium"
+LAUNCH = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WIDTHS = {"wide": (1440, 900), "phone": (390, 844)}
+THEMES = ("light", "dark")
+
+
+def pages(ids):
+    """Name -> path of everything worth looking at."""
+    one = f"/accounts/{quote(ids[0])}" if ids else ""
+    full = {
+        "portfolio-watch": "/?band=watch&sort=-mrr",
+        "portfolio-nothing-found": "/?q=nobody",
+        "account": one,
+        "account-measures": f"{one}?tab=measures",
+        "account-people": f"{one}?tab=people",
+        "account-things": f"{one}?tab=things",
+        "account-deliveries": f"{one}?tab=deliveries",
+        "account-ledger": f"{one}?tab=ledger",
+        "account-hostile": f"/accounts/{quote(ids[-1])}" if ids else "",
+        "dead-letter": f"/dead-letters/{quote('stripe/events:3:4', safe='')}",
+    }
+    common = {"portfolio": "/", "streams": "/streams", "deliveries": "/deliveries", "dead-letters": "/dead-letters"}
+    return {**common, "not-found": "/nowhere", **(full if ids else {})}
+
+
+def shoot(browser, url, found, folder, state, *, wait=False):
+    """Photograph these pages."""
+    for width, (w, h) in WIDTHS.items():
+        for theme in THEMES:
+            context = browser.new_context(viewport={"width": w, "height": h}, color_scheme=theme)
+            page = context.new_page()
+            for name, path in found.items():
+                page.goto(url + path)
+                if page.locator("[data-dot]").count():
+                    page.wait_for_selector('[data-dot][data-state="live"]')
+                page.screenshot(path=folder / f"{name}-{state}-{width}-{theme}.png", full_page=True)
+            context.close()
+
+
+def main(folder):
+    """Take all pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
+        with running() as (url, _, ids):
+            shoot(browser, url, pages(ids), folder, "full")
+        with running(halted=lambda: [HALTED]) as (url, _, _ids):
+            shoot(browser, url, {"streams": "/streams"}, folder, "halted")
+        with running(full=False) as (url, _, ids):
+            shoot(browser, url, pages(ids), folder, "empty")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/images"))
