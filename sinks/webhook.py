@@ -144,6 +144,7 @@ class Webhook:
         now = self._clock()
         body = msgspec.json.encode(self._body(delivery, now))
         headers = {
+            "accept-encoding": "identity",
             "content-type": "application/json",
             "user-agent": "Pulsehub",
             "webhook-id": delivery.key,
@@ -180,7 +181,7 @@ async def _beginning(reply: httpx.Response) -> str:
     """The first few hundred bytes of an answer on one line; whoever answers with a gigabyte keeps it."""
     found = b""
     try:
-        async with aclosing(reply.aiter_raw(_READ)) as chunks:  # type: ignore[type-var] # it is a generator
+        async with aclosing(reply.aiter_bytes(_READ)) as chunks:  # type: ignore[type-var] # it is a generator
             async for chunk in chunks:
                 found += chunk
                 if len(found) >= _READ:
