@@ -24,7 +24,9 @@ from hub.store.questions import way
 from hub.streams.log import Log
 from sinks.delivery import replay as deliver_again
 
-app = typer.Typer(help="What could not be taken, with its bytes and its reason.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="What could not be taken, with its bytes and its reason.", no_args_is_help=True, add_completion=False
+)
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
 
 
