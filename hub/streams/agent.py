@@ -207,9 +207,8 @@ class Agent:
     def _write(self, connection: Connection, step: Step, progress: Progress, records: int) -> _Done:
         """Everything a step comes to; runs on the database's writer thread, inside the transaction."""
         step.write(connection)
-        duplicates = step.duplicates + progress.counts[1]
-        applied = records - step.duplicates - step.forwarded - len(step.dead)
-        progress.counts = (applied if records else 0, duplicates, len(step.dead), step.forwarded)
+        applied = records - step.duplicates - step.forwarded - len(step.dead) if progress.next else 0
+        progress.counts = (applied, step.duplicates + progress.skipped, len(step.dead), step.forwarded)
         now = time.time()
         publish = dict(step.publish)
         if step.dead and self.room.topic != DEAD_LETTERS:  # a letter that cannot be applied is logged, not sent around

@@ -62,6 +62,7 @@ class Progress:
 
     Attributes:
         next: by partition, the first offset not taken care of.
+        skipped: messages whose sequence had been applied; they are duplicates.
         counts: applied, duplicates, dead-lettered, forwarded; kept with the lowest partition, for only sums count.
         sequences: by producer and partition, the newest message applied.
         outlets: by topic and partition, the next sequence to give.
@@ -69,6 +70,7 @@ class Progress:
     """
 
     next: dict[int, int] = field(default_factory=dict)
+    skipped: int = 0
     counts: tuple[int, int, int, int] = (0, 0, 0, 0)
     sequences: dict[Place, int] = field(default_factory=dict)
     outlets: dict[Place, int] = field(default_factory=dict)
@@ -139,7 +141,7 @@ class Books:
         if any([record.producer for record in fresh]):  # noqa: C419 - a list is twice as fast, and this is each record
             known = len(fresh)
             fresh = [record for record in fresh if not record.producer or self._newer(record, progress.sequences)]
-            progress.counts = (0, known - len(fresh), 0, 0)
+            progress.skipped = known - len(fresh)
         return fresh, progress
 
     def write(self, connection: Connection, progress: Progress) -> None:
