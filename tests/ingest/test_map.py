@@ -182,7 +182,7 @@ def test_a_row_may_make_several_events_each_with_an_id_of_its_own(mapped):
 
 
 def test_rows_the_map_rejects_say_its_reason(mapped):
-    with pytest.raises(hub.RejectedError, match="^no customer$"):
+    with pytest.raises(hub.RejectedError, match=r"^no customer$"):
         mapped(BASE + "reject:\n  - when: {Customer: {empty: true}}\n    reason: no customer\n", Customer="")
 
 
@@ -209,7 +209,7 @@ def test_a_wrong_map_names_the_line_and_the_key(tmp_path, text, says):
 
 
 def test_a_map_that_is_not_there_says_so(tmp_path):
-    with pytest.raises(hub.ConfigError, match="cannot read .*No such file"):
+    with pytest.raises(hub.ConfigError, match=r"cannot read .*No such file"):
         load_map(tmp_path / "none.yaml")
 
 

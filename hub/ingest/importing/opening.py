@@ -47,6 +47,7 @@ class Opened:
         elif magic.startswith(b"\x28\xb5\x2f\xfd"):
             self._stream = cast("BinaryIO", io.BufferedReader(_Zstandard(self._file), _PART))
         elif magic.startswith(_UTF16):
+            self._file.close()
             raise ConfigError(f"{path} is UTF-16: save it as UTF-8")
         else:
             self._stream, self.packed = self._file, False

@@ -204,7 +204,7 @@ class CsvRows:
             taken.append(line)
             if len(taken) > _MOST_LINES or length >= _LONGEST:
                 raise _UnclosedError
-            yield line.decode(encoding, "surrogateescape")
+            yield line.replace(b"\0", b"").decode(encoding, "surrogateescape")
 
 
 class _Loose(dict[str, str]):
@@ -233,7 +233,7 @@ def _flatten(name: str, value: object, into: dict[str, str]) -> None:
         case bool():
             into[name] = str(value).lower()
         case str():
-            into[name] = value.strip()
+            into[name] = value.replace("\0", "").strip()
         case list():
             into[name] = msgspec.json.encode(value).decode()
         case _:
