@@ -39,6 +39,7 @@ KINDS: Final[dict[str, str]] = {
     "invoice.paid": "an invoice was paid",
     "invoice.failed": "a payment failed",
     "invoice.overdue": "an invoice is late",
+    "invoice.voided": "an invoice was withdrawn",
     "refund.issued": "money went back",
     "dispute.opened": "the customer's bank disputes a charge",
     "usage.tracked": "somebody did something in the product",
