@@ -18,6 +18,7 @@ NOTHING: Final[Call] = {}
 LONGEST_KEY: Final = 180
 LONGEST_TEXT: Final = 500
 LONGEST_NUMBER: Final = 40
+LONGEST_WORD: Final = 40
 MOST_MONEY: Final = Decimal(10) ** 12
 PROFILE: Final = ("plan", "status", "owner", "owner_email", "renewal_on")
 """Traits of a group that mean with us what they mean there."""
@@ -195,7 +196,8 @@ def _domain(written: str | None) -> str | None:
 
 
 def _own_kind(kind: str) -> str:
-    return "segment." + (re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")[:100] or "unnamed")
+    word = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")
+    return f"segment.{word if word[:1].isalpha() else f'type_{word}'}"[: len("segment.") + LONGEST_WORD]
 
 
 def _digest(kind: str, call: Call) -> str:

@@ -38,6 +38,7 @@ class Records:
 
     def __init__(self) -> None:
         self.sent = 0
+        self._paid_for: dict[str, str] = {}  # customer -> its first subscription
         self._kinds: dict[str, dict[str, Record]] = {
             name: {} for name in ("customers", "subscriptions", "invoices", "charges", "disputes", "events")
         }
@@ -159,6 +160,7 @@ class Records:
             "status": "active",
             "trial_end": None,
         }
+        self._paid_for.setdefault(made["customer"], key)
         return self._kinds["subscriptions"].setdefault(key, made)
 
     def _priced(self, event: hub.Event, at: int, interval: str) -> tuple[Record, Record]:
@@ -214,8 +216,7 @@ class Records:
     def _invoice(self, event: hub.Event, at: int) -> Record:
         key = vendor_id("in", event.account, event.entity or event.id)
         customer = self._of(event)
-        ours = (s["id"] for s in self._kinds["subscriptions"].values() if s["customer"] == customer["id"])
-        subscription = next(ours, None)
+        subscription = self._paid_for.get(customer["id"])
         details: Record = {"metadata": {}, "subscription": subscription}
         made = {
             "id": key,

@@ -23,6 +23,7 @@ from plugins.stripe.shapes import Charge, Customer, Dispute, Happening, Invoice,
 
 M = TypeVar("M", bound=BaseModel)
 
+LONGEST_WORD: Final = 40
 PENDING: Final = ("incomplete", "incomplete_expired")
 """Statuses of a subscription whose first payment has not come."""
 
@@ -65,6 +66,7 @@ class Words:
             "invoice.paid": self._paid,
             "invoice.payment_failed": self._failed,
             "invoice.overdue": self._overdue,
+            "invoice.voided": self._voided,
             "charge.refunded": self._refunded,
             "charge.dispute.created": self._disputed,
         }
@@ -163,7 +165,8 @@ class Words:
             properties=_known(
                 status=subscription.status,
                 plan=(price.nickname or price.lookup_key or price.id) if price else None,
-                renewal_on=_date(period(subscription)[1]),
+                # what ends each month is no renewal anybody decides about
+                renewal_on=_date(period(subscription)[1]) if mrr.interval(subscription) == "year" else None,
                 cancel_at_period_end=subscription.cancel_at_period_end or None,
             )
             | dict(facts or {}),
@@ -185,6 +188,11 @@ class Words:
         left = invoice.amount_due if invoice.amount_remaining is None else invoice.amount_remaining
         once = f"{self._name}:{invoice.id}:overdue:{invoice.due_date}" if invoice.id and invoice.due_date else None
         return self._invoice(news, invoice, "invoice.overdue", left, id=once)
+
+    def _voided(self, news: News) -> hub.Event:
+        invoice = news.read(Invoice)
+        once = f"{self._name}:{invoice.id}:voided" if invoice.id else None
+        return self._invoice(news, invoice, "invoice.voided", invoice.amount_due, id=once)
 
     def _invoice(self, news: News, invoice: Invoice, kind: str, amount: int | None, **parts: Any) -> hub.Event:
         return self._event(
@@ -224,8 +232,8 @@ class Words:
         """What we have no word for: stored and counted under its own, with its money where it has some."""
         thing = news.read(Thing)
         amount = next((a for name in ("amount_due", "amount") if _is_cents(a := news.body.get(name))), None)
-        status = {"status": thing.status} if thing.status else {}
-        return self._event(news, thing, _own_kind(news.event.type), properties=status, **_money(amount, thing.currency))
+        facts = _known(type=_plain(news.event.type), status=thing.status)
+        return self._event(news, thing, _own_kind(news.event.type), properties=facts, **_money(amount, thing.currency))
 
     def _thin(self, event: Happening, at: datetime) -> hub.Event:
         """A thin event says only what it is about: what became of it has to be asked for."""
@@ -238,6 +246,7 @@ class Words:
             account=entity if entity and kind == "customer" else self._nobody(event),
             occurred_at=at,
             entity=entity,
+            properties={"type": _plain(event.type)},
         )
 
     def _event(
@@ -292,7 +301,13 @@ def _known(**facts: hub.Scalar) -> dict[str, hub.Scalar]:
 
 
 def _own_kind(kind: str) -> str:
-    return "stripe." + (re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")[:100] or "unnamed")
+    """Stripe's word for it, cut to what a kind may have; the property `type` has it whole."""
+    word = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")
+    return f"stripe.{word if word[:1].isalpha() else f'type_{word}'}"[: len("stripe.") + LONGEST_WORD]
+
+
+def _plain(text: str) -> str:
+    return text.replace("\0", "")
 
 
 def _money(amount: int | None, currency: str | None) -> dict[str, Any]:

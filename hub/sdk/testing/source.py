@@ -21,9 +21,10 @@ from hub.sdk.errors import BadSignatureError, RejectedError
 from hub.sdk.events import Event
 from hub.sdk.testing.hostile import hostile_bodies, misfits
 
-KIND: Final = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_]+")
+KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,39}")
 LONGEST: Final = 255
 """Characters of an id or a reference that the database and the log have room for."""
+MOST_MONEY: Final = 10**15
 
 
 def listen(source: Source, hook: Webhook, now: datetime) -> list[Event]:
@@ -33,7 +34,7 @@ def listen(source: Source, hook: Webhook, now: datetime) -> list[Event]:
 
 
 def check_event(event: Event, connection: str) -> None:
-    """Assert what holds of every event, whatever it was made from.
+    """Assert what the door demands of every event, whatever it was made from.
 
     It survives the log, its id and references begin with the connection and fit, its kind is well-formed, its time
     aware, its numbers finite, its money has a currency, its texts are free of NUL (PostgreSQL takes none).
@@ -43,17 +44,17 @@ def check_event(event: Event, connection: str) -> None:
         assert reference.startswith(f"{connection}:"), f"{reference!r} does not begin with {connection}:"
         assert len(connection) + 1 < len(reference) <= LONGEST, f"{reference!r} is empty or too long"
     assert KIND.fullmatch(event.kind), f"{event.kind!r} is not subject.past_tense"
-    assert len(event.kind) <= LONGEST
     assert event.occurred_at.utcoffset() is not None, "occurred_at has no zone"
     assert (event.amount is None) == (event.currency is None), "amount and currency go together"
     if event.amount is not None and event.currency is not None:
-        assert math.isfinite(float(event.amount)), f"amount {event.amount} is beyond counting"
+        assert abs(event.amount) < MOST_MONEY, f"amount {event.amount} is beyond counting"
         assert re.fullmatch(r"[A-Z]{3}", event.currency), f"{event.currency!r} is not ISO 4217"
     assert event.value is None or math.isfinite(event.value), f"value {event.value} is not finite"
     texts = [*ours, event.text or "", *event.properties]
     for value in event.properties.values():
         assert value is None or isinstance(value, str | int | float | bool), f"{value!r} is not flat"
         assert not isinstance(value, float) or math.isfinite(value), f"{value} is not finite"
+        assert not isinstance(value, int) or abs(value) < 2**63, "an integer beyond 64 bits"
         texts.append(str(value))
     assert not any("\0" in text for text in texts), "NUL in a text"
     assert msgspec.json.decode(msgspec.json.encode(event), type=Event) == event, "the log would change it"

@@ -10,6 +10,7 @@ import pytest
 import stripe
 
 import hub
+from hub.testing import check_event
 from plugins.stripe import register_sources
 from plugins.stripe.sandbox import StripeSandbox
 from plugins.stripe.settings import StripeSettings
@@ -120,7 +121,7 @@ SAYS = {
         INVOICE,
         "145.00",
     ),
-    "invoice.voided": ("stripe.invoice_voided", "evt_1R0invVoided001", CUSTOMER, INVOICE, "145.00"),
+    "invoice.voided": ("invoice.voided", "in_1QnWinv0000001:voided", CUSTOMER, INVOICE, "145.00"),
     "invoice.upcoming": ("stripe.invoice_upcoming", "evt_1R0invUpcoming1", CUSTOMER, None, "145.00"),
     "charge.refunded": (
         "refund.issued",
@@ -222,8 +223,25 @@ def test_an_invoice_knows_its_subscription_in_either_shape():
 
 
 def test_a_subscription_knows_its_renewal_in_either_shape():
-    assert said("customer.subscription.created").properties["renewal_on"] == "2026-03-21"
+    assert said("customer.subscription.updated.renewed").properties["renewal_on"] == "2027-03-01"
     assert said("customer.subscription.created.2023-10-16").properties["renewal_on"] == "2027-02-19"
+
+
+def test_the_end_of_a_month_is_no_renewal():
+    assert "renewal_on" not in said("customer.subscription.created").properties
+
+
+def test_a_long_type_is_kept_whole_beside_its_kind():
+    tree = json.loads((FIXTURES / "payout.paid.json").read_text(encoding="utf-8"))
+    for name, kind in {
+        "customer.subscription.pending_update_applied": "stripe.customer_subscription_pending_update_app",
+        "2fa.enabled": "stripe.type_2fa_enabled",
+        "☃": "stripe.type_",
+    }.items():
+        body = json.dumps(tree | {"type": name}).encode()
+        (event,) = Stripe(StripeSettings(signing_secret="s")).normalize(hub.Raw(body=body, received_at=NOW))
+        check_event(event, "stripe")
+        assert (event.kind, event.properties["type"]) == (kind, name)
 
 
 def test_a_trial_brings_in_nothing_yet():
