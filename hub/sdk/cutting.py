@@ -14,7 +14,7 @@ def cut_json(body: bytes) -> dict[str, bytes] | list[bytes]:
     """The members of an object, by name, or the elements of an array, each as its own bytes.
 
     The parts are known to nest and close as JSON does, not to be readable: a number may be beyond any range and a
-    text not UTF-8. Of members of one name the last counts. Costs about 0.3 microseconds a part.
+    text not UTF-8. Of members of one name the last counts. Costs some tenths of a microsecond a part.
 
     >>> cut_json(b'{"batch": [1, 1e400], "sentAt": null}')
     {'batch': b'[1, 1e400]', 'sentAt': b'null'}

@@ -88,7 +88,7 @@ class SegmentSandbox:
         call |= _said(event)
         self._recent.append(
             {
-                "when": call["timestamp"],
+                "when": f"{event.occurred_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
                 "call": call["type"],
                 "event": call.get("event"),
                 "group": event.account,

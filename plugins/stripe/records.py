@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
@@ -93,7 +94,7 @@ class Records:
         return {
             "Customers": [self._row(c) for c in islice(self._kinds["customers"].values(), most)],
             "Events": [
-                {"created": e["created"], "type": e["type"], "about": e["data"]["object"]["id"], "id": e["id"]}
+                {"when": _moment(e["created"]), "type": e["type"], "about": e["data"]["object"]["id"], "id": e["id"]}
                 for e in islice(reversed(self._kinds["events"].values()), most)
             ],
         }
@@ -105,7 +106,7 @@ class Records:
             "name": customer["name"],
             "key": customer["metadata"]["external_id"],
             "email": customer["email"],
-            "pays": ", ".join(f"{units(Decimal(p['unit_amount_decimal']), c):f} {c}" for p, c in prices),
+            "pays a month": ", ".join(f"{units(Decimal(p['unit_amount_decimal']), c):f} {c}" for p, c in prices),
             "status": ", ".join(s["status"] for s in ours),
             "id": customer["id"],
         }
@@ -301,6 +302,10 @@ class Records:
         }
         self._kinds["disputes"][dispute["id"]] = dispute
         return "charge.dispute.created", dict(dispute), None
+
+
+def _moment(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _cents(event: hub.Event) -> int:
