@@ -23,18 +23,20 @@ _PAGE: Final = Template("""<!doctype html>
 --line:light-dark(#e3e6ee,#2d3444);--page:light-dark(#f6f8fb,#11151d);--card:light-dark(#fff,#1a202c);
 --vendor:light-dark(#014486,#0b3a66);--thriving:light-dark(#12703b,#5fd08a);--steady:light-dark(#475a66,#a9bcc7);
 --watch:light-dark(#8a5a00,#f0b849);--at_risk:light-dark(#b3261e,#ff8a80)}
-*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif;
-font-variant-numeric:tabular-nums}header{background:var(--vendor);color:#fff;padding:16px 24px}
-h1{font-size:20px;margin:0}header p{margin:4px 0 0;opacity:.85}main{padding:24px;max-width:1360px;margin:auto}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums}
+header{background:var(--vendor);color:#fff;padding:16px 24px}h1{font-size:20px;margin:0}
+header p{margin:4px 0 0;opacity:.85}main{padding:24px;max-width:1360px;margin:auto}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;overflow-x:auto}
 table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600;color:var(--dim);font-size:12px}
 th,td{padding:8px 12px;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td{border-bottom:0}
-td small{display:block;color:var(--dim)}th.n,td.n{text-align:right;white-space:nowrap}
-.band{white-space:nowrap;font-weight:600}.thriving{color:var(--thriving)}.steady{color:var(--steady)}
-.watch{color:var(--watch)}.at_risk{color:var(--at_risk)}td.drivers{min-width:220px;color:var(--dim)}
-.empty{padding:32px;text-align:center;color:var(--dim)}@media(max-width:600px){main{padding:12px}}
+td:first-child,td:nth-child(2){min-width:120px}td small{display:block;color:var(--dim)}
+th.n,td.n{text-align:right;white-space:nowrap}.band{white-space:nowrap;font-weight:600}
+.thriving{color:var(--thriving)}.steady{color:var(--steady)}.watch{color:var(--watch)}.at_risk{color:var(--at_risk)}
+td.drivers{min-width:220px;color:var(--dim)}.empty{padding:32px;text-align:center;color:var(--dim)}
+@media(max-width:600px){main{padding:12px}}
 </style></head><body><header><h1>Salesforce sandbox · accounts</h1><p>$summary</p></header>
-<main><div class="card">$table</div></main></body></html>
+<main><div class="card" tabindex="0">$table</div></main></body></html>
 """)
 
 

@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 
 import hub
@@ -69,21 +70,27 @@ class _Part(BaseModel):
 
 
 class Header(_Part):
-    """`ChangeEventHeader` of a change event."""
+    """`ChangeEventHeader` of a change event; names in lower case, as Apex writes them, or not, as others do."""
 
-    entityName: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]  # noqa: N815 - theirs
-    changeType: Annotated[str, Field(pattern=r"^(GAP_)?(CREATE|UPDATE|DELETE|UNDELETE|OVERFLOW)$")]  # noqa: N815 - theirs
-    recordIds: Annotated[list[Id], Field(min_length=1)]  # noqa: N815 - theirs
-    changeOrigin: str = ""  # noqa: N815 - theirs
-    commitTimestamp: Annotated[int, Field(ge=0, lt=253_402_300_800_000)]  # noqa: N815 - theirs; milliseconds
-    transactionKey: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,64}$")] = ""  # noqa: N815 - theirs
-    sequenceNumber: Annotated[int, Field(ge=0, lt=2**31)] = 0  # noqa: N815 - theirs
-    changedFields: list[str] = []  # noqa: N815 - theirs
+    entityname: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
+    changetype: Annotated[str, Field(pattern=r"^((GAP_)?(CREATE|UPDATE|DELETE|UNDELETE)|GAP_OVERFLOW)$")]
+    recordids: Annotated[list[Id], Field(min_length=1)]
+    changeorigin: str = ""
+    committimestamp: Annotated[int, Field(ge=0, lt=253_402_300_800_000, description="milliseconds")]
+    transactionkey: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,64}$")] = ""
+    sequencenumber: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    changedfields: list[str] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_case(cls, header: object) -> object:
+        """Names in lower case, and what is null left out."""
+        return {k.lower(): v for k, v in header.items() if v is not None} if isinstance(header, dict) else header
 
     @property
     def client(self) -> str | None:
         """Whose call caused it: `com/salesforce/api/rest/61.0;client=<this>`."""
-        return next((p[7:] for p in self.changeOrigin.split(";") if p.startswith("client=")), None)
+        return next((p[7:] for p in self.changeorigin.split(";") if p.startswith("client=")), None)
 
 
 class Snapshot(_Part):
@@ -184,13 +191,19 @@ class Change:
 
 
 def changes(header: Header, fields: Mapping[str, Any]) -> Iterator[Change]:
-    """A change event, one for each of the records that it merges."""
-    at = _EPOCH + timedelta(milliseconds=header.commitTimestamp)
-    mark = f"{header.transactionKey}-{header.sequenceNumber}" if header.transactionKey else str(header.commitTimestamp)
-    told = {name for name in header.changedFields if not name.startswith("0x")}  # a bitmap nobody has decoded
+    """A change event, one for each of the records that it merges.
+
+    Raises:
+        RejectedError: so many changed at once that Salesforce does not say which.
+    """
+    if header.changetype == "GAP_OVERFLOW":
+        raise hub.RejectedError(f"too many records changed at once to be named: read every {header.entityname} again")
+    at = _EPOCH + timedelta(milliseconds=header.committimestamp)
+    mark = f"{header.transactionkey}-{header.sequencenumber}" if header.transactionkey else str(header.committimestamp)
+    told = {name for name in header.changedfields if not name.startswith("0x")}  # a bitmap nobody has decoded
     changed = frozenset(told or fields) - BOOKKEEPING
-    for record in dict.fromkeys(header.recordIds):
-        yield Change(header.entityName, header.changeType, record, at, mark, fields, changed)
+    for record in dict.fromkeys(header.recordids):
+        yield Change(header.entityname, header.changetype, record, at, mark, fields, changed)
 
 
 def snapshot(found: Snapshot, received_at: datetime) -> Change:

@@ -219,6 +219,8 @@ def _event(
     facts: Mapping[str, hub.Scalar] | None = None,
 ) -> hub.Event:
     entity = f"{ours.connection}:{change.entity.lower()}:{change.record}"
+    if change.entity != "Account":  # whoever pushes may add the account's key, and then nothing has to wait for it
+        facts = {"external_id": change.inner("Account", ours.external_id_field), **(facts or {})}
     return hub.Event(
         id=f"{entity}:{fact}",
         kind=kind,

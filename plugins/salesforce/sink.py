@@ -46,7 +46,7 @@ class AccountFields:
 
     def fields(self, health: hub.Health) -> Mapping[str, hub.Scalar]:
         """Score as a whole number, band, the drivers in words, the risk in percent, the time as ISO 8601."""
-        drivers = "; ".join(f"{d.text} {d.points:+.0f}" for d in health.drivers[:5])
+        drivers = "; ".join(_words(d) for d in health.drivers[:5])
         return {
             "Health_Score__c": round(health.health),
             "Health_Band__c": health.band,
@@ -69,6 +69,11 @@ class AccountFields:
     async def poll(self, job: str, deliveries: Sequence[hub.Delivery]) -> Sequence[hub.Outcome]:
         """Nothing is ever left pending here."""
         return [hub.Retry(f"Salesforce has no job {job}") for _ in deliveries]
+
+
+def _words(driver: hub.Driver) -> str:
+    """`3 urgent tickets open −14`, with the minus sign of print."""
+    return f"{driver.text} {driver.points:+.0f}".replace(" -", " \N{MINUS SIGN}")
 
 
 def _outcome(result: Any) -> hub.Outcome:

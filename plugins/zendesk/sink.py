@@ -38,7 +38,7 @@ class OrganizationFields:
         return {
             "pulsehub_health": round(health.health),
             "pulsehub_band": health.band,
-            "pulsehub_drivers": "; ".join(f"{d.text} {d.points:+.0f}" for d in health.drivers[:5]),
+            "pulsehub_drivers": "; ".join(_words(d) for d in health.drivers[:5]),
             "pulsehub_risk": round(health.risk, 3),
             "pulsehub_as_of": datetime.fromtimestamp(health.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
@@ -73,6 +73,11 @@ class OrganizationFields:
         results = found.get("results")
         by_id = {str(r.get("id")): r for r in results if isinstance(r, dict)} if isinstance(results, list) else {}
         return [_outcome(by_id.get(str(_organization(d.target, self.name)))) for d in deliveries]
+
+
+def _words(driver: hub.Driver) -> str:
+    """`3 urgent tickets open −14`, with the minus sign of print."""
+    return f"{driver.text} {driver.points:+.0f}".replace(" -", " \N{MINUS SIGN}")
 
 
 def _outcome(result: Mapping[str, Any] | None) -> hub.Outcome:

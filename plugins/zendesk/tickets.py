@@ -17,12 +17,14 @@ _STARS: Final = 5
 
 
 def opened(name: str, ping: Ping) -> Iterator[hub.Event]:
-    """`ticket.opened`, with the customer's first words."""
+    """`ticket.opened`, with the customer's first words; solved at once where an agent wrote down what is done."""
     ticket = Ticket.model_validate(ping.detail)
     at = ticket.created_at or ping.time
     fact = f"opened:{stamp(at)}"
     value = weight(ticket.priority)
     yield _event(name, ping, ticket, "ticket.opened", fact, at=at, value=value, text=ticket.description)
+    if (ticket.status or "").upper() in _DONE:
+        yield _event(name, ping, ticket, "ticket.solved", f"solved:{stamp(ping.time)}")
 
 
 def status_changed(name: str, ping: Ping) -> Iterator[hub.Event]:

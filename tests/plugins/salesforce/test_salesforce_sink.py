@@ -70,7 +70,7 @@ def test_health_is_five_fields_a_seller_can_read():
     assert fields == {
         "Health_Score__c": 41,
         "Health_Band__c": "at_risk",
-        "Health_Drivers__c": "3 urgent tickets open -14; paid 12 invoices in a row +6",
+        "Health_Drivers__c": "3 urgent tickets open \N{MINUS SIGN}14; paid 12 invoices in a row +6",
         "Churn_Risk__c": 31.2,
         "Health_As_Of__c": "2026-03-01T10:00:00Z",
     }

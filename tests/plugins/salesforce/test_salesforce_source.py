@@ -291,6 +291,23 @@ def test_records_we_do_not_know_are_stored_where_they_name_a_customer():
     assert said("case_created", AccountId=None) == []
 
 
+def test_more_changes_than_salesforce_can_name_make_no_account_of_their_placeholder():
+    with pytest.raises(hub.RejectedError, match="read every Account again"):
+        said("account_gap", {"changeType": "GAP_OVERFLOW", "recordIds": ["000000000000000AAA"]})
+
+
+def test_a_header_as_apex_writes_it_is_understood():
+    change = json.loads((FIXTURES / "changes" / "account_renamed.json").read_bytes())
+    header = change["ChangeEventHeader"] | {"changeOrigin": None}
+    change["ChangeEventHeader"] = {name.lower(): value for name, value in header.items()}
+    assert listen(source(), signed(json.dumps(change).encode()), NOW) == said("account_renamed")
+
+
+def test_a_deal_that_brings_its_accounts_key_need_not_wait_for_the_account():
+    (event,) = said("opportunity_won", Account={"Pulsehub_Key__c": "ACME-1"})
+    assert event.properties["external_id"] == "ACME-1"
+
+
 def test_a_gap_that_cannot_be_filled_in_is_a_dead_letter_that_says_so():
     with pytest.raises(hub.RejectedError, match="could not send what changed"):
         said("opportunity_won", {"changeType": "GAP_UPDATE"}, AccountId=None)
@@ -389,10 +406,10 @@ def test_one_unreadable_change_spoils_only_itself():
 @pytest.mark.parametrize(
     ("header", "why"),
     [
-        ({"recordIds": []}, "recordIds"),
-        ({"recordIds": ["x"]}, "recordIds"),
-        ({"commitTimestamp": "soon"}, "commitTimestamp"),
-        ({"changeType": "EXPLODE"}, "changeType"),
+        ({"recordIds": []}, "recordids"),
+        ({"recordIds": ["x"]}, "recordids"),
+        ({"commitTimestamp": "soon"}, "committimestamp"),
+        ({"changeType": "EXPLODE"}, "changetype"),
     ],
 )
 def test_a_header_that_is_wrong_is_named(header, why):

@@ -61,7 +61,7 @@ def test_health_is_five_fields_an_agent_can_read():
     assert fields == {
         "pulsehub_health": 41,
         "pulsehub_band": "at_risk",
-        "pulsehub_drivers": "3 urgent tickets open -14; paid 12 invoices in a row +6",
+        "pulsehub_drivers": "3 urgent tickets open \N{MINUS SIGN}14; paid 12 invoices in a row +6",
         "pulsehub_risk": 0.312,
         "pulsehub_as_of": "2026-03-01T10:00:00Z",
     }

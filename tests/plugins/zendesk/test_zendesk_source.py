@@ -93,6 +93,13 @@ def test_what_happens_to_a_ticket(fixture, kind, value, status):
     assert (event.entity, event.occurred_at) == ("zendesk:ticket:5158", THEN)
 
 
+def test_a_ticket_that_is_created_solved_does_not_stay_open():
+    ticket = json.loads((FIXTURES / "ticket_created.json").read_bytes())["detail"]
+    opened, solved = said("ticket_created", detail=ticket | {"status": "SOLVED"})
+    assert (opened.kind, solved.kind) == ("ticket.opened", "ticket.solved")
+    assert opened.occurred_at <= solved.occurred_at
+
+
 def test_a_ticket_closed_without_being_solved_first_is_solved():
     (event,) = said("ticket_closed_after_solved", event={"current": "CLOSED", "previous": "PENDING"})
     assert event.kind == "ticket.solved"
