@@ -134,8 +134,8 @@ def columns(events: Sequence[Event], accounts: Sequence[str], codes: Codes) -> B
     unsorted = np.array([places.setdefault(account, len(places)) for account in accounts], np.int64)
     order = np.argsort(unsorted, kind="stable")
     index = unsorted[order]
-    first, plain, none = codes.first, not codes.conditions, float("nan")
-    code = [first.get(e.kind, 0) for e in events] if plain else [codes.code(e) for e in events]
+    first, asked, none = codes.first, codes.conditions, float("nan")
+    code = [codes.code(e) if e.kind in asked else first.get(e.kind, 0) for e in events]
     crc32 = zlib.crc32
     return Batch(
         accounts=list(places),

@@ -70,7 +70,7 @@ class Measure(_Data):
     long: str | None = Field(None, description="trend: the measure with the long half-life")
     entity: Literal["ticket", "subscription", "invoice", "opportunity"] | None = None
     read: Literal["open", "urgent", "sum", "oldest"] | None = Field(None, description="entities: what of them")
-    registers: int = Field(128, ge=16, le=1024, description="people: memory; 128 are within 9 % up to 300 people")
+    registers: int = Field(96, ge=16, le=1024, description="people: memory; 96 are within 11 % up to 200 people")
     dimension: str
     label: str = Field(description="for people, `{n}` stands for the number: `{n} urgent tickets open`")
     unit: str = ""

@@ -143,15 +143,19 @@ class Things:
 
     def load(self, connection: Connection, events: Iterable[Event], accounts: Iterable[str]) -> None:
         """Read what these events may change; a few queries for all of them."""
-        pairs = [(e, a) for e, a in zip(events, accounts, strict=True) if e.entity is not None]
-        keys = sorted({(account, event.entity or "") for event, account in pairs if kind_of(event)})
+        kinds = {
+            (account, event.entity): kind
+            for event, account in zip(events, accounts, strict=True)
+            if event.entity is not None and (kind := kind_of(event)) is not None
+        }
+        keys = sorted(kinds)
         table = schema.entities
         for first in range(0, len(keys), _CHUNK):
             some = keys[first : first + _CHUNK]
             asked = select(table.c.account, table.c.reference, table.c.state)
             for row in connection.execute(asked.where(tuple_(table.c.account, table.c.reference).in_(some))):
                 self._known[row.account, row.reference] = decode(row.state)
-        touched = sorted({account for event, account in pairs if kind_of(event) in self._aging})
+        touched = sorted({account for (account, _), kind in kinds.items() if kind in self._aging})
         for first in range(0, len(touched), _CHUNK):
             some_accounts = touched[first : first + _CHUNK]
             still = select(table.c.account, table.c.reference, table.c.kind, table.c.open_since)

@@ -64,9 +64,8 @@ def facts_of(event: Event, names: Iterable[str]) -> Facts:
 
 def about_account(event: Event) -> Facts:
     """What an event tells of its account."""
-    if not event.properties:
-        return {}
-    return facts_of(event, _FACTS.get(event.kind.partition(".")[0], ()))
+    names = _FACTS.get(event.kind.partition(".")[0]) if event.properties else None
+    return {} if names is None else facts_of(event, names)
 
 
 class Profiles:
@@ -114,7 +113,7 @@ class Profiles:
         for account, event in events:
             if event.contact is None:
                 continue
-            facts = facts_of(event, _ABOUT_PEOPLE) if event.properties else {}
+            facts = {} if event.properties.keys().isdisjoint(_ABOUT_PEOPLE) else facts_of(event, _ABOUT_PEOPLE)
             at = event.occurred_at.timestamp()
             if not facts and at < self._seen.get(event.contact, -1.0) + _HOUR:
                 continue
