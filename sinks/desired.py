@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, exists, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from hub.sdk.contracts import Sink
@@ -200,7 +200,8 @@ def _newest(batch: Sequence[Record]) -> tuple[dict[str, tuple[int, Health]], lis
 def _references(connection: Connection, accounts: Collection[str]) -> Mapping[str, list[str]]:
     """References of each account, in order; an account without any has an empty list."""
     found: dict[str, list[str]] = defaultdict(list)
-    for row in among(connection, select(schema.links), schema.links.c.account, accounts):
+    gone = exists().where(schema.merges.c.absorbed == schema.links.c.account)  # the survivor speaks for it
+    for row in among(connection, select(schema.links).where(~gone), schema.links.c.account, accounts):
         found[row.account].append(row.reference)
     for references in found.values():
         references.sort()

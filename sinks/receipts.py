@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
@@ -40,13 +40,6 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any]
 
 
-class Page(NamedTuple):
-    """Some receipts, newest first, and where the next ones begin (None: there are no more)."""
-
-    receipts: list[Receipt]
-    cursor: int | None
-
-
 def write(sink: str, settled: Sequence[Settled], at: float, took: float) -> list[Receipt]:
     """The receipts of one call."""
     return [
@@ -76,37 +69,3 @@ def forget(connection: Connection, before: float, limit: int = 5_000) -> int:
     """Let go of receipts older than `before`, at most `limit` at a time; how many went."""
     old = select(receipts.c.id).where(receipts.c.at < before).order_by(receipts.c.at).limit(limit)
     return connection.execute(delete(receipts).where(receipts.c.id.in_(old))).rowcount
-
-
-def list_deliveries(
-    connection: Connection,
-    *,
-    sink: str | None = None,
-    account: str | None = None,
-    outcome: str | None = None,
-    cursor: int | None = None,
-    limit: int = 50,
-) -> Page:
-    """Receipts, newest first; `cursor` is that of the page before."""
-    query = select(receipts).order_by(receipts.c.id.desc()).limit(limit + 1)
-    for column, wanted in ((receipts.c.sink, sink), (receipts.c.account, account), (receipts.c.outcome, outcome)):
-        if wanted is not None:
-            query = query.where(column == wanted)
-    if cursor is not None:
-        query = query.where(receipts.c.id < cursor)
-    rows = connection.execute(query).all()
-    found = [
-        Receipt(
-            at=row.at,
-            sink=row.sink,
-            account=row.account,
-            key=row.key,
-            outcome=row.outcome,
-            reason=row.reason,
-            attempt=row.attempt,
-            took=row.took,
-            fields=msgspec.json.decode(row.fields),
-        )
-        for row in rows[:limit]
-    ]
-    return Page(found, rows[limit - 1].id if len(rows) > limit else None)

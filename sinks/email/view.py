@@ -13,7 +13,7 @@ from hub.sdk.health import Health
 from sinks.words import BANDS, clean, halves, signed
 
 _SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-_TEXT_BAR: Final = 16  # characters of the longest bar in the text part
+_TEXT_BAR: Final = 8  # characters of the longest bar in the text part: lines stay short enough for a phone
 SHOWN: Final = 6  # drivers on each side
 
 

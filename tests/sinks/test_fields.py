@@ -119,9 +119,16 @@ def test_an_account_that_was_merged_away_is_pushed_no_more(database: Database) -
     bench.link("acc_1", "crm:42")
     bench.show((1, health("acc_1", 50)))
     row = {"absorbed": "acc_1", "survivor": "acc_2", "at": NOW, "why": "same key"}
+    _known(database, "acc_1")
     database.write(lambda c: c.execute(merges.insert(), row)).result()
     bench.push()
+    bench.sweep()
+    assert bench.rows()[0].state == "absent"
     assert crm.shown == {}
+    database.write(lambda c: c.execute(merges.delete())).result()  # apart again
+    bench.sweep()
+    bench.push()
+    assert crm.shown == {"42": [50]}
 
 
 def test_each_destination_has_a_row_of_its_own_and_sinks_of_alerts_have_none(database: Database) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 import hub
 from hub.store.database import Database
-from sinks import destinations
+from hub.store.questions.way import receipt_list
+from sinks import destinations, receipts
 from sinks.alerts_queue import LIFE
 from sinks.breaker import THRESHOLD
 from sinks.outcomes import JOB_LIFE
-from sinks.receipts import list_deliveries
 from tests.sinks.kit import Bench, Crm, Pager, action, flaky, health
 
 
@@ -36,7 +36,7 @@ def _raise(error: Exception) -> Sequence[hub.Outcome]:
     raise error
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_destination_that_fails_a_third_of_the_time_ends_at_the_newest_and_never_goes_back(
     database: Database, seed: int
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_destination_that_fails_a_third_of_the_time_ends_at_the_newest_and_nev
         assert shown == sorted(shown)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_every_alert_arrives_however_the_destination_misbehaves(database: Database, seed: int) -> None:
     pager = Pager(batch=3)
     flaky(pager, Random(seed))
@@ -337,9 +337,9 @@ def test_a_dead_destination_is_tried_ever_more_rarely_and_said_to_be_down_once_a
     crm.behave = lambda d: _raise(hub.RetryLaterError("connection refused"))
 
     async def hour() -> int:
-        for _ in range(3600):
+        for _ in range(360):
             await bench.workers[0].once()
-            bench.clock.now += 1.0
+            bench.clock.now += 10.0
         return len(crm.calls)
 
     with caplog.at_level(logging.INFO):
@@ -364,9 +364,9 @@ def test_one_record_that_a_sink_stumbles_over_holds_back_none_of_the_others(data
     crm.behave = stumble
 
     async def while_it_lasts() -> None:
-        for _ in range(3_000):
+        for _ in range(300):
             await bench.workers[0].once()
-            bench.clock.now += 1.0
+            bench.clock.now += 10.0
 
     asyncio.run(while_it_lasts())
     assert sorted(crm.shown) == ["0", "1", "2", "4", "5", "6", "7"]
@@ -442,16 +442,14 @@ def test_every_delivery_leaves_a_receipt_here_and_on_the_log(database: Database)
     crm.behave = lambda d: [hub.Ok(), hub.Retry("locked"), hub.Reject("no such field")]
     bench.push()
     with database.read() as connection:
-        page = list_deliveries(connection, limit=2)
-        rest = list_deliveries(connection, limit=2, cursor=page.cursor)
-        locked = list_deliveries(connection, outcome="retry", account="acc_1", sink="crm")
-        nothing = list_deliveries(connection, sink="desk")
-    assert [r.outcome for r in page.receipts + rest.receipts] == ["reject", "retry", "ok"]
-    assert rest.cursor is None
-    assert [r.reason for r in locked.receipts] == ["locked"]
-    assert nothing.receipts == []
+        kept, _ = receipt_list(connection, limit=10)
+    assert [(r.outcome, r.reason, r.attempt) for r in kept] == [
+        ("reject", "no such field", 1),
+        ("retry", "locked", 1),
+        ("ok", None, 1),
+    ]
     assert [r["outcome"] for r in bench.log.published["deliveries"]] == ["ok", "retry", "reject"]
-    assert page.receipts[0].fields == {"score": 12, "band": "steady"}
+    assert kept[0].fields == '{"band":"steady","score":12}'
 
 
 def test_a_job_leaves_one_receipt_when_it_begins_and_one_when_it_ends(database: Database) -> None:
@@ -468,17 +466,21 @@ def test_a_job_leaves_one_receipt_when_it_begins_and_one_when_it_ends(database: 
     assert [r["outcome"] for r in bench.log.published["deliveries"]] == ["pending", "ok"]
 
 
-def test_the_summary_says_how_each_destination_is(database: Database) -> None:
-    crm, pager = Crm(), Pager()
-    bench = _ready(database, crm, pager, many=3)
-    crm.behave = lambda d: [hub.Ok(), hub.Retry("locked", after=60), hub.Reject("no such field")]
-    bench.tell(action("alert:1"))
+def test_old_receipts_are_forgotten_a_few_at_a_time(database: Database) -> None:
+    crm = Crm(batch=10)
+    bench = _ready(database, crm, many=5)
     bench.push()
-    database.write(lambda c: destinations.pause(c, "pager")).result()
-    with database.read() as connection:
-        first, second = destinations.summaries(connection, bench.clock.now)
-    assert (first.sink, first.shape, first.state) == ("crm", "fields", "up")
-    assert first.counts == {"shown": 1, "due": 1, "rejected": 1}
-    assert first.destination.ok_at == bench.clock.now
-    assert (second.sink, second.shape, second.state, second.counts) == ("pager", "alerts", "paused", {"sent": 1})
-    assert second.destination.reason == "paused by hand"
+    assert database.write(lambda c: receipts.forget(c, bench.clock.now)).result() == 0
+    assert database.write(lambda c: receipts.forget(c, bench.clock.now + 1, limit=3)).result() == 3
+    assert database.write(lambda c: receipts.forget(c, bench.clock.now + 1, limit=3)).result() == 2
+
+
+def test_when_a_destination_last_took_something_is_remembered(database: Database) -> None:
+    crm = Crm()
+    bench = _ready(database, crm)
+    crm.behave = lambda d: [hub.Retry("locked")]
+    bench.push()
+    assert _destination(bench).ok_at is None
+    crm.behave = lambda d: None
+    asyncio.run(bench.drain())
+    assert _destination(bench).ok_at is not None
