@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -44,22 +45,25 @@ class Stage:
         self._settings = settings.model_copy(update={"clock": "event", "alerts_to": ["success@pulsehub.example"]})
 
     async def __aenter__(self) -> Self:
-        self.inbox.start()
-        self.vendors.__enter__()
-        given = self.vendors.settings() | {
+        async with AsyncExitStack() as opened:
+            opened.enter_context(self.inbox)
+            opened.enter_context(self.vendors)
+            opened.push_async_callback(self._http.aclose)
+            self.hub = Hub(self._settings, self._given())
+            await opened.enter_async_context(self.hub)
+            self._opened = opened.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
+
+    def _given(self) -> dict[str, str]:
+        """What the hub's plugins read: where the stand-ins and the inbox are."""
+        return self.vendors.settings() | {
             "PULSEHUB_SMTP_URL": self.inbox.smtp_url,
             "PULSEHUB_MAIL_FROM": "Pulsehub <health@pulsehub.example>",
             "PULSEHUB_PUBLIC_URL": self._settings.public_url,
         }
-        self.hub = Hub(self._settings, given)
-        await self.hub.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.hub.stop()
-        self.vendors.__exit__()
-        self.inbox.stop()
-        await self._http.aclose()
 
     async def tell(self, stop: asyncio.Event, on_day: Callable[[int, int], None]) -> None:
         """Send the history as signed webhooks, day by day; days the hub has taken before are not sent again."""

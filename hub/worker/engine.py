@@ -21,7 +21,6 @@ from hub.streams.accounting import Books, books
 from hub.streams.log import Log
 from hub.streams.streams import Streams
 from hub.success.alerts import Alerts
-from scoring.clock import Clock
 from scoring.learner import Learner
 from scoring.ledger import Ledger
 from scoring.loading import load as load_config
@@ -113,8 +112,7 @@ class Engine:
     def _rooms(self, configured: Configured, wake: Callable[[], None]) -> None:
         ours, database, live = self.settings, self.database, self.live
         remembers = {s.name: s.remembers.total_seconds() for s in configured.sources if s.remembers is not None}
-        clock = Clock(ours.clock)
-        rescore = Rescore(database, self.config, clock, self.log.partitions, live, remembers)
+        rescore = Rescore(database, self.config, ours.clock, self.log.partitions, live, remembers=remembers)
         add = self.streams.add
         add(rescore, app="scoring", outboxes={topics.HEALTH: Ledger()})
         add(Learner(database, self.config), app="scoring")
