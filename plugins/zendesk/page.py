@@ -24,7 +24,8 @@ _PAGE: Final = Template("""<!doctype html>
 --vendor:light-dark(#03363d,#0b4a53);--thriving:light-dark(#12703b,#5fd08a);--steady:light-dark(#475a66,#a9bcc7);
 --watch:light-dark(#8a5a00,#f0b849);--at_risk:light-dark(#b3261e,#ff8a80)}
 *{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums}
+body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif;
+font-variant-numeric:tabular-nums}
 header{background:var(--vendor);color:#fff;padding:16px 24px}h1{font-size:20px;margin:0}
 header p{margin:4px 0 0;opacity:.85}main{padding:24px;max-width:1280px;margin:auto}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;overflow-x:auto}
