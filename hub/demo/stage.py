@@ -66,12 +66,16 @@ class Stage:
         }
 
     async def tell(self, stop: asyncio.Event, on_day: Callable[[int, int], None]) -> None:
-        """Send the history as signed webhooks, day by day; days the hub has taken before are not sent again."""
+        """Send the history as signed webhooks, day by day; days the hub has taken before are not sent again.
+
+        Destinations are paused meanwhile, as anybody would who loads the past: a CRM need not be told of each day.
+        """
+        for sink in self.hub.configured.sinks:
+            await self.hub.deliveries.pause(sink.name, "until the history is told")
         for day in range(HISTORY + 1):
             pings = self.vendors.happen(self.story.chapter(self._world, day))
             if day > self.story.told:
                 await self.vendors.send(self.hub.url, pings)
-                await self.vendors.send(self.hub.url, self.vendors.echoes())
                 self.story.told = day
                 self.story.save(self._path)
             on_day(day, HISTORY)
@@ -85,6 +89,8 @@ class Stage:
         Raises:
             HubError: it took longer than three minutes; the message says what was left.
         """
+        for sink in self.hub.configured.sinks:
+            await self.hub.deliveries.resume(sink.name)
         until = time.monotonic() + _PATIENCE
         while not await self.hub.engine.drained(1.0) or self.hub.deliveries_due():
             await self.vendors.send(self.hub.url, self.vendors.echoes())
