@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub import ConfigError
@@ -53,6 +53,7 @@ def test_without_hysteresis_the_border_decides():
     assert _path([80, 79.9, 80], hysteresis=0.0) == ["thriving", "steady", "thriving"]
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.integers(-1, 3), st.floats(0, 20))
 def test_judging_the_same_health_again_changes_nothing(value, was, hysteresis):
     once = bands(np.array([value]), np.array([was], np.int8), BORDERS, hysteresis)
@@ -74,6 +75,7 @@ def test_a_customer_at_the_base_rate_stands_at_seventy_whatever_the_rate(base_ra
     assert safer > 70 > riskier
 
 
+@settings(deadline=None)
 @given(st.floats(-50, 50))
 def test_the_odds_of_staying_are_what_health_says(above):
     value = float(health(np.array(above)))

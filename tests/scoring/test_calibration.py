@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.calibration import Platt
@@ -50,6 +50,7 @@ def test_an_expert_that_is_always_wrong_is_silenced_not_read_backwards():
     assert _taught(_world(1000, -1.0, 0.0)).scale < 0.05
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-50, 50), st.booleans()), max_size=60))
 def test_it_stays_finite_whatever_comes(world):
     platt = _taught(world)

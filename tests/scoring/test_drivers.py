@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub import Driver
@@ -79,6 +79,7 @@ def test_what_hardly_counts_is_not_named():
     assert strongest(PARTS, [0.0] * 4, [0.04, -0.01, 0.0, 0.0, 0.0], 3) == ([], pytest.approx(0.03))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=5, max_size=5), st.integers(0, 5))
 def test_drivers_and_rest_sum_to_all_the_points(points, k):
     drivers, rest = strongest(PARTS, [1.0] * 4, points, k)

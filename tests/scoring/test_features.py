@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 
 from scoring.features import feature_names, features, lesson
 from tests.scoring.judging import any_values
 
 
+@settings(deadline=None)
 @given(any_values)
 def test_features_are_finite_whatever_the_measures_are(values):
     found = features(values)
@@ -15,6 +16,7 @@ def test_features_are_finite_whatever_the_measures_are(values):
     assert np.isfinite(found).all()
 
 
+@settings(deadline=None)
 @given(any_values)
 def test_an_unknown_measure_is_told_from_zero(values):
     found = features(values)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
@@ -22,6 +22,7 @@ def _judged(chances, lost, accounts=None, card=None):
     return judge(accounts, [float(i) for i in range(len(lost))], [bool(x) for x in lost], rows, None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.booleans()), min_size=2, max_size=40))
 def test_the_auc_is_the_share_of_pairs_in_the_right_order_ties_counting_half(labels):
     chances, lost = np.array([c for c, _ in labels]), np.array([x for _, x in labels])

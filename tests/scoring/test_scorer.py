@@ -46,6 +46,7 @@ def test_whatever_comes_in_health_and_risk_stay_within_their_bounds(scorer, valu
         assert ((chances > 0) & (chances < 1)).all()
 
 
+@settings(deadline=None)
 @given(scorers, any_values)
 def test_one_by_one_or_together_accounts_are_judged_the_same(scorer, values):
     together = judge(scorer, values)
@@ -53,6 +54,7 @@ def test_one_by_one_or_together_accounts_are_judged_the_same(scorer, values):
     assert alone == pytest.approx(together.health, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(scorers, any_values)
 def test_more_risk_is_always_less_health(scorer, values):
     scores = judge(scorer, values)
@@ -149,6 +151,7 @@ def test_no_accounts_are_no_trouble():
     assert scores.points.shape == (0, 5)
 
 
+@settings(deadline=None)
 @given(scorers, any_values, st.integers(0, 5))
 def test_what_it_says_sums_to_health(scorer, values, k):
     scores = judge(scorer, values)
