@@ -116,6 +116,8 @@ class Agent:
         while self.room.tick_every is not None and not self.failed:
             await asyncio.sleep(self.room.tick_every)
             async with self._turn:
+                if self._stopping:
+                    return
                 try:
                     await self._transact(self._tick, Progress())
                 except FencedError as error:

@@ -27,28 +27,34 @@ def _wrong(log: LogReader, connection, folder: Path):
     acknowledged = set((folder / "acknowledged").read_text().split())
     if lost := acknowledged - ids:
         yield f"{len(lost)} acknowledged events are not in the log"
-    counts = dict(connection.execute(text("select key, n from counts")).tuples().all())
-    if counts != expected:
-        yield f"the state differs from the replay: {sum(counts.values())} against {sum(expected.values())}"
-    if dict(connection.execute(text("select key, n from follows")).tuples().all()) != expected:
-        yield "the follower differs from the replay"
+    for table in ("counts", "follows"):
+        found = dict(connection.execute(text(f"select key, n from {table}")).tuples().all())
+        if found != expected:
+            yield f"{table} differ from the replay: {sum(found.values())} against {sum(expected.values())}"
+    yield from _books(log, connection, "kills.count", "events", poisonous)
+    yield from _books(log, connection, "kills.follow", "health", 0)
+    yield from _messages(log, connection, expected, poisonous)
+    if left := connection.scalar(text("select count(*) from outgoing")):
+        yield f"{left} messages were left in the outbox"
 
-    for room, topic in (("kills.count", "events"), ("kills.follow", "health")):
-        rows = connection.execute(
-            text("select partition, next, applied, duplicates, dead_lettered from offsets where room = :r"),
-            {"r": room},
-        ).all()
-        ends = log.ends(topic)
-        if {row.partition: row.next for row in rows} != ends:
-            yield f"{room} stands at {rows} of {ends}"
-        if sum(row.applied + row.duplicates + row.dead_lettered for row in rows) != sum(ends.values()):
-            yield f"the books of {room} do not balance: {rows} of {ends}"
-        if room == "kills.count" and sum(row.dead_lettered for row in rows) != poisonous:
-            yield f"{poisonous} records are poisonous, and dead-lettered are {rows}"
 
-    said = published(log, "health")
+def _books(log: LogReader, connection, room: str, topic: str, poisonous: int):
+    rows = connection.execute(
+        text("select partition, next, applied, duplicates, dead_lettered from offsets where room = :r"),
+        {"r": room},
+    ).all()
+    ends = log.ends(topic)
+    if {row.partition: row.next for row in rows} != ends:
+        yield f"{room} stands at {rows} of {ends}"
+    if sum(row.applied + row.duplicates + row.dead_lettered for row in rows) != sum(ends.values()):
+        yield f"the books of {room} do not balance: {rows} of {ends}"
+    if sum(row.dead_lettered for row in rows) != poisonous:
+        yield f"{room} should have dead-lettered {poisonous}: {rows}"
+
+
+def _messages(log: LogReader, connection, expected: dict[str, int], poisonous: int):
     history: dict[str, list[int]] = defaultdict(list)
-    for value in said:
+    for value in published(log, "health"):
         message = msgspec.json.decode(value)
         history[message["key"]].append(message["n"])
     if {key: list(range(1, n + 1)) for key, n in expected.items()} != history:
@@ -59,8 +65,6 @@ def _wrong(log: LogReader, connection, folder: Path):
     letters = {msgspec.json.decode(value)["id"] for value in published(log, "dead-letters")}
     if len(letters) != poisonous:
         yield f"{poisonous} records are poisonous, and {len(letters)} letters were sent"
-    if left := connection.scalar(text("select count(*) from outgoing")):
-        yield f"{left} messages were left in the outbox"
 
 
 def replay(log: LogReader) -> tuple[dict[str, int], set[str], int]:

@@ -1,4 +1,4 @@
-"""What is killed: the rooms, and a door that appends beside them; and the vendor, who feeds from a process of his own."""
+"""What is killed: the rooms, and a door that appends beside them; and a vendor who feeds from another process."""
 
 import asyncio
 import os
@@ -71,7 +71,7 @@ def feed(log: Log, name: str, chance: random.Random, acknowledged: Path, stop: t
     """Append events, some twice, few poisonous; note the id of each that the log acknowledged."""
     sent: list[tuple[str, str]] = []
     with acknowledged.open("ab", buffering=0) as notes:
-        while not stop.wait(chance.uniform(0, 0.02)):
+        while not stop.wait(chance.uniform(0, 0.03)):
             events = []
             for _ in range(chance.randint(1, 40)):
                 if sent and chance.random() < 0.2:
@@ -80,7 +80,7 @@ def feed(log: Log, name: str, chance: random.Random, acknowledged: Path, stop: t
                     events.append((f"{name}-{len(sent)}", f"key{chance.randrange(50)}"))
                     sent.append(events[-1])
             entries = [_entry(*event) for event in events]
-            if chance.random() < 0.1:
+            if chance.random() < 0.02:
                 entries.append(Entry("events", chance.randrange(PARTITIONS), b"poison", POISON, 1.7e9))
             log.append(entries).result()
             notes.write("".join(f"{event[0]}\n" for event in events).encode())
@@ -123,8 +123,7 @@ def work(folder: Path, seed: int, point: str | None, *, drain: bool) -> None:
                 daemon=True,
             )
             door.start()
-            while not streams.failed:
-                await asyncio.sleep(0.01)
+            await asyncio.Event().wait()
 
     asyncio.run(run())
     log.close()
