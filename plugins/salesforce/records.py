@@ -59,22 +59,32 @@ def contact(change: Change, ours: SalesforceSettings) -> Iterator[hub.Event]:
 
 
 def opportunity(change: Change, ours: SalesforceSettings) -> Iterator[hub.Event]:
-    """`opportunity.won` and `.lost` when the stage says so, `.updated` otherwise; a deleted one is lost."""
+    """`opportunity.won` and `.lost` when it is decided, `.updated` while it is known to be open.
+
+    A change that does not say whether the deal is still open is only stored: told as an update, it would reopen what
+    was won. A deal that is deleted is lost.
+    """
     stage = change.text("StageName") or ""
-    decided = not change.changed.isdisjoint({"StageName", "IsWon", "IsClosed"})
+    won = change.flag("IsWon") or stage.lower() == "closed won"
+    closed = won or change.flag("IsClosed") or stage.lower() == "closed lost"
+    decided = closed and not change.changed.isdisjoint({"StageName", "IsWon", "IsClosed"})
     facts: dict[str, hub.Scalar] = {
         "opportunity": change.text("Name"),
         "status": stage,
         "type": change.text("Type"),
         "close_on": change.day("CloseDate"),
     }
-    kind, fact = "opportunity.updated", f"updated:{change.mark}"
+    # a snapshot shows a decided deal each time anything about it changes: its close date tells it is the same decision
+    day = change.day("CloseDate") if change.how == "SNAPSHOT" else None
     if change.how in _GONE or change.flag("IsDeleted"):
         kind, fact, facts["status"] = "opportunity.lost", f"lost:{change.moment}", "Deleted"
-    elif decided and (change.flag("IsWon") or stage.lower() == "closed won"):
-        kind, fact = "opportunity.won", f"won:{change.moment}"
-    elif decided and (change.flag("IsClosed") or stage.lower() == "closed lost"):
-        kind, fact = "opportunity.lost", f"lost:{change.moment}"
+    elif decided:
+        word = "won" if won else "lost"
+        kind, fact = f"opportunity.{word}", f"{word}:{day or change.moment}"
+    elif not closed and (stage or "IsClosed" in change.fields):
+        kind, fact = "opportunity.updated", f"updated:{change.mark}"
+    else:
+        kind, fact = "salesforce.opportunity_changed", f"changed:{change.mark}"
     yield _event(
         change,
         ours,

@@ -48,7 +48,7 @@ def priority_changed(name: str, ping: Ping) -> Iterator[hub.Event]:
     more = weight(now) > weight(ping.said("previous"))
     kind = "ticket.escalated" if more else "zendesk.ticket_priority_changed"
     fact = f"priority_{word(now)}:{stamp(ping.time)}"
-    yield _event(name, ping, ticket, kind, fact, value=weight(now), priority=(now or "").lower())
+    yield _event(name, ping, ticket, kind, fact, value=weight(now), priority=(now or "normal").lower())
 
 
 def comment_added(name: str, ping: Ping) -> Iterator[hub.Event]:

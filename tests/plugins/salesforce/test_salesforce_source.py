@@ -217,7 +217,7 @@ def test_a_deleted_contact_has_left_and_stands_for_the_customer_where_no_account
         ("opportunity_moved", "opportunity.updated", Decimal("5000.5"), "EUR"),
         ("opportunity_won", "opportunity.won", Decimal(12000), "USD"),
         ("opportunity_lost", "opportunity.lost", None, None),
-        ("opportunity_touched_after_it_was_won", "opportunity.updated", None, None),
+        ("opportunity_touched_after_it_was_won", "salesforce.opportunity_changed", None, None),
     ],
 )
 def test_what_happens_to_a_deal(fixture, kind, amount, currency):
@@ -230,6 +230,24 @@ def test_what_happens_to_a_deal(fixture, kind, amount, currency):
 def test_winning_is_a_fact_with_a_time():
     (event,) = said("opportunity_won")
     assert event.id == "salesforce:opportunity:0065g00000OpPoRAAV:won:2026-03-01T09:58:00Z"
+
+
+def test_a_change_that_does_not_say_whether_the_deal_is_open_does_not_reopen_it():
+    fields = {"changedFields": ["Amount", "LastModifiedDate"]}
+    (event,) = said("opportunity_moved", fields, StageName=None)
+    assert (event.kind, event.amount) == ("salesforce.opportunity_changed", Decimal("5000.5"))
+    (event,) = said("opportunity_moved", fields, StageName=None, IsClosed=False)
+    assert event.kind == "opportunity.updated"
+
+
+def test_outbound_messages_about_a_deal_that_is_won_tell_it_once():
+    body = (FIXTURES / "outbound" / "several.xml").read_bytes()
+    body = body.replace(b"<sf:IsClosed>", b"<sf:CloseDate>2026-02-28</sf:CloseDate><sf:IsClosed>")
+    first, second = (
+        listen(source(), addressed(text), NOW)[0]
+        for text in (body, body.replace(b"04l5g00000ABCdf", b"04l5g00000ABCdz"))
+    )
+    assert first.id == second.id == "salesforce:opportunity:0065g00000OpPoRAAV:won:2026-02-28"
 
 
 def test_a_deal_without_its_account_says_what_to_add():

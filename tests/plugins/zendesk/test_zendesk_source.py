@@ -131,6 +131,11 @@ def test_only_the_customers_words_are_read_for_sentiment(fixture, by, text):
     assert (event.kind, event.properties["by"], event.text) == ("ticket.replied", by, text)
 
 
+def test_a_priority_that_is_taken_away_is_a_normal_one():
+    (event,) = said("ticket_escalated", event={"current": None, "previous": "LOW"})
+    assert (event.kind, event.value, event.properties["priority"]) == ("ticket.escalated", 1.0, "normal")
+
+
 def test_a_ticket_that_moves_leaves_one_customer_and_joins_another():
     left, joined = said("ticket_moved")
     assert (left.kind, left.account) == ("ticket.solved", "zendesk:organization:8447346622462")
