@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from hub.ingest.answers import RefusedError
@@ -18,12 +19,42 @@ class GoneError(Exception):
     """Whoever was sending has hung up; nobody waits for an answer."""
 
 
+class Budget:
+    """Bytes of bodies in memory, all requests together: a sender of many costs others an answer of 503, not us.
+
+    Args:
+        most: bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """One request's share: call what this gives with bytes to hold; it raises `RefusedError` (503) at the end."""
+        held = 0
+
+        def hold(many: int) -> None:
+            nonlocal held
+            if many > self.left:
+                raise RefusedError(503, "too_busy", "too many bodies at once", retry_after="1")
+            self.left -= many
+            held += many
+
+        try:
+            yield hold
+        finally:
+            self.left += held
+
+
 class _Unpacker(Protocol):
     def feed(self, chunk: bytes) -> bytes: ...
     def finish(self) -> None: ...
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], most: int, patience: float) -> bytes:
+async def read_body(
+    receive: Receive, headers: Mapping[str, str], most: int, patience: float, hold: Callable[[int], None]
+) -> bytes:
     """The whole body, decompressed.
 
     Args:
@@ -31,6 +62,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int, pat
         headers: of the request, names in lower case.
         most: bytes, both as sent and after decompression.
         patience: seconds in which all of it must have come.
+        hold: told of every so many bytes that are now in memory; may raise.
 
     Raises:
         RefusedError: 408, 413, 415, or 400 for what cannot be decompressed.
@@ -52,6 +84,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int, pat
                 if sent > most:
                     raise _too_large(most)
                 parts.append(unpacker.feed(chunk))
+                hold(len(parts[-1]))
                 if not message.get("more_body", False):
                     break
     except TimeoutError:

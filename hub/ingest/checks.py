@@ -25,6 +25,7 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _LONGEST: Final = 255
 _MOST_MONEY: Final = Decimal(10) ** 15
 _LONGEST_MONEY: Final = 64
+_LARGEST_VALUE: Final = 1e15  # sums of it stay exact enough to fold
 _LARGEST: Final = 2**63
 _encode: Final = msgspec.json.Encoder().encode
 _read_back: Final = msgspec.json.Decoder(Event).decode
@@ -113,8 +114,8 @@ def _check_money(amount: Decimal | None, currency: str | None) -> None:
 
 
 def _check_numbers(given: Event) -> None:
-    if given.value is not None and not math.isfinite(given.value):
-        raise RejectedError("value is not a finite number")
+    if given.value is not None and not abs(given.value) <= _LARGEST_VALUE:
+        raise RejectedError("value is not a number within 1e15")
     for value in given.properties.values():
         if isinstance(value, str):
             continue

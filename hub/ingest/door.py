@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from hub.ingest.answers import RefusedError, Send, reply, say
-from hub.ingest.body import GoneError, Receive, read_body
+from hub.ingest.body import Budget, GoneError, Receive, read_body
 from hub.ingest.intake import Intake, Parcel
 from hub.ingest.pressure import Pressure
 from hub.ingest.raw import keep
@@ -25,7 +25,7 @@ from hub.sdk.contracts import Answering, Source, Webhook
 
 _log: Final = logging.getLogger("ingest")
 _PREFIX: Final = "/in/"
-_MOST_AT_ONCE: Final = 256  # bodies in hand, so at most so many times `max_body` bytes
+_MOST_AT_ONCE: Final = 128  # bodies of the largest size in memory
 
 
 class _Taken(NamedTuple):
@@ -63,7 +63,7 @@ class Door:
         self._patience = patience
         self._versions = versions or {}
         self._counts = {source.name: Counter[str]() for source in sources}
-        self._in_hand = 0
+        self._budget = Budget(_MOST_AT_ONCE * max_body)
         self._down = False
         # one thread: what it does is Python, and two would only take turns; the loop stays free for others
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="door")
@@ -103,16 +103,11 @@ class Door:
             raise RefusedError(404, "unknown_connection", "no connection of this name is configured")
         if scope["method"] != "POST":
             raise RefusedError(405, "method_not_allowed", "webhooks are POSTed", allow="POST")
-        if self._in_hand >= _MOST_AT_ONCE:
-            raise RefusedError(503, "too_busy", "too many requests at once", retry_after="1")
-        self._in_hand += 1
-        try:
-            headers = _headers(scope["headers"])
-            body = await read_body(receive, headers, self._max_body, self._patience)
-            hook = Webhook(path=path, headers=headers, body=body, query=_query(scope["query_string"]))
+        headers, query = _headers(scope["headers"]), _query(scope["query_string"])
+        with self._budget.share() as hold:
+            body = await read_body(receive, headers, self._max_body, self._patience, hold)
+            hook = Webhook(path=path, headers=headers, body=body, query=query)
             parcel = await self._keep(source, hook)
-        finally:
-            self._in_hand -= 1
         counts = {
             "accepted": parcel.accepted,
             "duplicates": parcel.duplicates,

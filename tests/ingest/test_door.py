@@ -18,6 +18,13 @@ def record(number, company="c1", **more):
     return {"id": str(number), "company": company, **more}
 
 
+def eventually(holds):
+    deadline = time.monotonic() + 10
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return holds()
+
+
 def test_an_event_is_accepted_once_it_is_on_the_log(front):
     answer = front.post([record(1)])
 
@@ -220,8 +227,25 @@ def test_a_client_that_hangs_up_in_the_middle_leaves_nothing_behind(front):
             rude.sendall(b"POST /in/acme HTTP/1.1\r\nhost: x\r\nx-key: sesame\r\ncontent-length: 100\r\n\r\n[")
 
     assert front.post([record(1)]).json()["accepted"] == 1
-    assert front.door._in_hand == 0
+    assert eventually(lambda: front.door._budget.left == 128 * 1_048_576)
     assert len(front.events()) == 1
+
+
+def test_more_bodies_than_memory_is_set_aside_for_are_asked_to_come_later(open_front):
+    front = open_front(max_body=1_000, patience=2)
+    host, port = front.url.removeprefix("http://").split(":")
+    head = b"POST /in/acme HTTP/1.1\r\nhost: x\r\nx-key: sesame\r\ncontent-length: 1000\r\n\r\n["
+    waiting = [socket.create_connection((host, int(port)), timeout=10) for _ in range(129)]
+    for one in waiting:
+        one.sendall(head + b" " * 990)
+    assert eventually(lambda: front.door._budget.left < 900)
+    refused = front.post(b" " * 900)
+    for one in waiting:
+        one.close()
+
+    assert eventually(lambda: front.door._budget.left == 128_000)
+    assert (refused.status_code, refused.json()["code"]) == (503, "too_busy")
+    assert front.post([record(1)]).status_code == 200
 
 
 def test_many_at_once_are_each_counted_once(front):

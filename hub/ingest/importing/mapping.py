@@ -58,7 +58,10 @@ class _Maker:
     id: Text
     account: Text
     occurred_at: Callable[[Cells], datetime]
-    texts: dict[str, Text]
+    contact: Text
+    entity: Text
+    currency: Text
+    text: Text
     amount: Figure | None
     value: Figure | None
     properties: list[tuple[str, Callable[[Cells], Scalar]]]
@@ -71,16 +74,10 @@ class _Maker:
         self.id = text(here + (rule.id or own))
         self.account = text(here + rule.account)
         self.occurred_at = moment(rule.occurred_at, plan.zone)
-        self.texts = {
-            name: text(prefix + template)
-            for name, prefix, template in (
-                ("contact", here, rule.contact),
-                ("entity", here, rule.entity),
-                ("currency", "", rule.currency),
-                ("text", "", rule.text),
-            )
-            if template is not None
-        }
+        self.contact = _optional(here, rule.contact)
+        self.entity = _optional(here, rule.entity)
+        self.currency = _optional("", rule.currency)
+        self.text = _optional("", rule.text)
         self.amount = number(rule.amount, plan.numbers) if rule.amount else None
         self.value = number(rule.value, plan.numbers) if rule.value else None
         self.properties = [(name, _property(spec, plan)) for name, spec in rule.properties.items()]
@@ -95,15 +92,19 @@ class _Maker:
             amount=self.amount(cells) if self.amount else None,
             value=None if found is None else float(found),
             properties={name: one for name, read in self.properties if (one := read(cells)) is not None},
-            contact=self._text("contact", cells),
-            entity=self._text("entity", cells),
-            currency=self._text("currency", cells),
-            text=self._text("text", cells),
+            contact=self.contact(cells),
+            entity=self.entity(cells),
+            currency=self.currency(cells),
+            text=self.text(cells),
         )
 
-    def _text(self, name: str, cells: Cells) -> str | None:
-        fill = self.texts.get(name)
-        return fill(cells) if fill else None
+
+def _optional(prefix: str, template: str | None) -> Text:
+    return _nothing if template is None else text(prefix + template)
+
+
+def _nothing(_cells: Cells) -> None:
+    """What the map leaves out."""
 
 
 def _property(spec: Number | Scalar, plan: Plan) -> Callable[[Cells], Scalar]:

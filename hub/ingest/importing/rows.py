@@ -163,7 +163,7 @@ class CsvRows:
             if len(cells) != width:
                 yield Row(number, {}, f"has {len(cells)} cells where there are {width} columns", raw)
                 continue
-            row = {column: cell.strip() for column, cell in zip(columns, cells, strict=True)}
+            row = dict(zip(columns, map(str.strip, cells), strict=True))
             try:
                 row["@hash"] = _hash("\x1f".join(cells).encode())
             except UnicodeEncodeError:
