@@ -108,15 +108,10 @@ def _say_no(app: FastAPI, frame: Frame) -> None:
         _log.warning("web.database_failed", extra={"path": request.url.path, "error": type(error).__name__})
         return _refuse(frame, request, RefusedError(503))
 
-    async def failed(request: Request, error: Exception) -> Response:
-        _log.error("web.failed", extra={"path": request.url.path, "error": type(error).__name__}, exc_info=error)
-        return _refuse(frame, request, RefusedError(500))
-
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(SQLAlchemyError, down)
-    app.add_exception_handler(Exception, failed)
 
 
 def _says(error: Any) -> str:

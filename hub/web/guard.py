@@ -6,6 +6,7 @@ references: `%2F` in a path stays what it is, so that `/api/accounts/segment:gro
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -24,6 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Refuse = Callable[[Scope, RefusedError], App]
 
+_log: Final = logging.getLogger("web")
 PROBES: Final = ("/healthz", "/readyz")  # asked by address, by machines that hold no token
 OPEN: Final = ("/static/", "/login")
 _POLICY: Final = b"default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -60,13 +62,23 @@ class Guard:
         except RefusedError as error:
             app = self._refuse(scope, error)
 
+        begun = False
+
         async def sealed(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 given = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *((k, v) for k, v in HEADERS if k not in given)]
             await send(message)
 
-        await app(scope, receive, sealed)
+        try:
+            await app(scope, receive, sealed)
+        except Exception as error:
+            _log.exception("web.failed", extra={"path": scope["path"], "error": type(error).__name__})
+            if begun:
+                raise  # half an answer is out: only the server can end it
+            await self._refuse(scope, RefusedError(500))(scope, receive, sealed)
 
     def _check(self, scope: Scope) -> None:
         path: str = scope["path"]

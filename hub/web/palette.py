@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from hub.store.questions import portfolio
 from hub.store.questions.portfolio import Wanted
 from hub.web import words
 from hub.web.page import Site
-from hub.web.svg.strip import SHAPES
+from hub.web.svg.shape import shape
 
 _MOST: Final = 8
 
@@ -35,9 +35,9 @@ def router(site: Site) -> APIRouter:
 
 
 def _item(row: portfolio.Row) -> Markup:
-    band = (
-        f"{SHAPES[row.band]} {words.whole(row.health)} {words.BAND_WORDS[row.band]}" if row.band else "not scored yet"
-    )
+    band = Markup("not scored yet")
+    if row.band:
+        band = Markup("{}{} {}").format(shape(row.band), words.whole(row.health), words.BAND_WORDS[row.band])
     return Markup('<a role="option" href="/accounts/{}"><span>{}</span><small class="band {}">{}</small></a>').format(
-        quote(row.id, safe=""), escape(row.title), row.band or "unknown", band
+        quote(row.id, safe=""), row.title, row.band or "unknown", band
     )

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from hub.web import words
 from hub.web.page import Page
 from hub.web.svg.markup import tag
-from hub.web.svg.strip import SHAPES
+from hub.web.svg.shape import shape
 
 STATIC: Final = Path(__file__).parent / "static"
 THEMES: Final = ("auto", "light", "dark")
@@ -50,7 +50,7 @@ class Renderer:
         self._environment.globals |= {
             "asset": self._asset,
             "band_words": words.BAND_WORDS,
-            "shapes": SHAPES,
+            "shape": shape,
         }
 
     def page(self, page: Page, frame: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ def share(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    percent = value * 100
+    percent = min(max(value * 100, 0.0), 100.0)
     if 0 < percent < 0.1:  # noqa: PLR2004 - a tenth of a percent
         return "< 0.1 %"
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"  # noqa: PLR2004 - two digits do
@@ -216,10 +216,12 @@ def since(then: float, now: float) -> str:
 def kind(name: str) -> str:
     """A kind of event in words; also of a plugin that we do not know.
 
-    >>> kind("ticket.opened"), kind("nps_survey.answered")
-    ('Ticket opened', 'Nps survey answered')
+    >>> kind("ticket.opened"), kind("csat.rated")
+    ('Ticket opened', 'CSAT rated')
     """
-    return name.replace(".", " ").replace("_", " ").capitalize()
+    text = name.replace(".", " ").replace("_", " ").capitalize()
+    first, _, rest = text.partition(" ")
+    return f"{first.upper()} {rest}" if first.lower() in ("csat", "nps", "ces") else text
 
 
 def moment(then: float) -> datetime:

@@ -75,6 +75,17 @@ def fill(database, *, number=None, now=NOW, seed=7, history=True):
     names = companies()
     number = number or len(names)
     rows = {table: [] for table in schema.metadata.tables}
+    rows["labels"] = [
+        {
+            "account": f"acc_{n:020x}",
+            "at": float(n),
+            "matured_at": now,
+            "lost": int(n % 9 == 0),
+            "predictions": "{}",
+            "taught": 12,
+        }
+        for n in range(428 if history else 0)
+    ]
     ids = []
     for n in range(number):
         name = names[n % len(names)] + (f" {n // len(names) + 1}" if n >= len(names) else "")
@@ -94,7 +105,7 @@ def _company(rows, chance, n, name, now, *, history):
     key = f"acc_{n:020x}"
     slug = "".join(c for c in name.lower() if c.isalnum())[:20]
     domain = f"{slug}.com"
-    mood = chance.choices(["good", "fine", "bad", "falling", "rising"], [30, 40, 10, 12, 8])[0]
+    mood = chance.choices(["good", "fine", "bad", "falling", "rising"], [34, 42, 6, 8, 10])[0]
     course = _course(chance, mood, now, steps=46 if history else 3)
     mrr = round(chance.lognormvariate(7.4, 0.9), -1)
     was = None
@@ -172,7 +183,8 @@ def _company(rows, chance, n, name, now, *, history):
     references = [f"zendesk:organization:{1000 + n}", f"salesforce:account:001{n:06d}", f"segment:group:{slug}/{n}"]
     for reference in references:
         rows["links"].append({"reference": reference, "account": key, "how": "record", "at": now - 80 * DAY})
-    _around(rows, chance, n, domain, course[-1][1])
+    if history:
+        _around(rows, chance, n, domain, course[-1][1])
     return key
 
 
@@ -239,11 +251,15 @@ def _around(rows, chance, n, domain, health):
 def _course(chance, mood, now, *, steps):
     start = {"good": 84, "fine": 70, "bad": 44, "falling": 78, "rising": 45}[mood] + chance.gauss(0, 6)
     drift = {"good": 0.05, "fine": 0.0, "bad": -0.3, "falling": -0.9, "rising": 0.8}[mood]
-    health, found = start, []
+    health, home, found = start, {"falling": 34, "rising": 76, "bad": 38}.get(mood, start), []
     moments = sorted(now - 90 * DAY * chance.random() ** 1.5 for _ in range(steps - 1))
     moments.append(now - chance.random() * DAY * (0.9 if chance.random() < 0.5 else 4))
     for at in sorted(moments):
-        change = chance.gauss(drift, 2.4) + (chance.choice([-11, -8, 7]) if chance.random() < 0.1 else 0)
+        change = (
+            chance.gauss(drift, 2.4)
+            + (home - health) * 0.08
+            + (chance.choice([-11, -8, 7]) if chance.random() < 0.1 else 0)
+        )
         after = min(96.0, max(6.0, health + change))
         change = after - health
         told = chance.choice(BAD if change < 0 else GOOD)

@@ -63,15 +63,17 @@ def context(database, *, full=True, **changes):
         "now": lambda: companies.NOW,
         "version": "0.1.0",
     }
-    return Context(
-        settings=settings, database=database, live=Live(), explain=companies.explain, **{**facts, **changes}
-    )
+    parts = {"settings": settings, "database": database, "live": Live(), "explain": companies.explain}
+    return Context(**{**parts, **facts, **changes})
 
 
 @contextlib.contextmanager
 def running(*, full=True, number=None, **changes):
     """A server at `url`, its context and its companies' ids."""
-    with tempfile.TemporaryDirectory(prefix="pulsehub-web-") as folder, Database(f"sqlite:///{Path(folder)}/hub.db") as db:
+    with (
+        tempfile.TemporaryDirectory(prefix="pulsehub-web-") as folder,
+        Database(f"sqlite:///{Path(folder)}/hub.db") as db,
+    ):
         ids = companies.fill(db, number=number) if full else []
         made = context(db, full=full, **changes)
         server = Serving(create_app(made))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, and_, func, or_, select
 
@@ -28,12 +28,14 @@ class Destination:
     """How one destination does.
 
     Attributes:
+        shape: what it takes; None until there was something for it.
         states: records (fields) and alerts by state: due, pending, shown or sent, rejected, absent.
         outcomes: attempts of the last 24 hours by outcome.
         last_ok_at: unix seconds of the last success among them; `took` is what one took on average, in seconds.
     """
 
     sink: str
+    shape: Literal["fields", "alerts"] | None = None
     paused: bool = False
     reason: str | None = None
     open_until: float = 0.0
@@ -109,11 +111,12 @@ def every_destination(connection: Connection, now: float) -> list[Destination]:
         one = of(row.sink)
         one.paused, one.reason = bool(row.paused), row.reason
         one.open_until, one.failures = row.open_until, row.failures
-    for table in (desired, alerts):
+    shapes: tuple[Literal["fields", "alerts"], ...] = ("fields", "alerts")
+    for table, shape in zip((desired, alerts), shapes, strict=True):
         for sink, state, number in connection.execute(
             select(table.c.sink, table.c.state, func.count()).group_by(table.c.sink, table.c.state)
         ):
-            states = of(sink).states
+            of(sink).shape, states = shape, of(sink).states
             states[state] = states.get(state, 0) + number
     day = (
         select(receipts.c.sink, receipts.c.outcome, func.count(), func.max(receipts.c.at), func.avg(receipts.c.took))

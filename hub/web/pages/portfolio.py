@@ -84,7 +84,7 @@ def view(site: Site, asked: Asked) -> Page:
             "sources": site.context.sources(),
             "public_url": site.context.settings.public_url.rstrip("/"),
         },
-        live=("figures", "spread", "movers", "customers"),
+        live=("figures", "spread", "movers", "customers") if spread.total else ("welcome",),
         topics=frozenset({"health"}),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+from urllib.parse import quote
 
 from hub.store.questions import way
 from hub.store.questions.way import Destination, Heard
@@ -113,13 +114,14 @@ class _Rooms:
 def _columns(sources: Sequence[Source], rooms: _Rooms, places: Sequence[Destination], now: float) -> list[Column]:
     pace = rooms.rates.get("events", 0.0)
     froms = [
-        Stop(s.name, f"{words.whole(s.heard.per_minute)} a minute" if s.heard else "nothing heard yet",
+        Stop(s.name, _heard(s.heard, now),
              "flowing" if s.heard and s.heard.per_minute else "idle", "#sources")
         for s in sources
     ] or [Stop("no source yet", "see below how to add one", "idle", "#sources")]  # fmt: skip
-    tos = [Stop(place.sink, *_destination(place, now), f"/deliveries?sink={place.sink}") for place in places] or [
-        Stop("no destination yet", "health stays in here", "idle", "/deliveries")
-    ]
+    tos = [
+        Stop(place.sink, *_destination(place, now), f"/deliveries?sink={quote(place.sink, safe='')}", place.shape)
+        for place in places
+    ] or [Stop("no destination yet", "health stays in here", "idle", "/deliveries")]
     return [
         Column("Sources", froms),
         Column("Log", [Stop("events", _pace(pace), "flowing" if pace else "idle", "#books")]),
@@ -130,6 +132,12 @@ def _columns(sources: Sequence[Source], rooms: _Rooms, places: Sequence[Destinat
         ),
         Column("Destinations", tos),
     ]
+
+
+def _heard(heard: Heard | None, now: float) -> str:
+    if heard is None:
+        return "nothing heard yet"
+    return f"{words.whole(heard.per_minute)} a minute" if heard.per_minute else f"last {words.ago(heard.last_at, now)}"
 
 
 def _pace(rate: float) -> str:

@@ -54,7 +54,7 @@
       part.replaceChildren(template.content);
     }
     if (focus) part.querySelector(focus)?.focus({ preventScroll: true });
-    part.dispatchEvent(new CustomEvent("live", { bubbles: true }));
+    if (part.querySelector("[data-reload]")) location.reload();
   };
 
   const open = () => {

@@ -11,9 +11,9 @@ from hub.sdk.health import Band
 from hub.web import words
 from hub.web.svg.course import DEFAULT_BORDERS
 from hub.web.svg.markup import percent, tag
+from hub.web.svg.shape import shape
 
-PLOT, FOOT = 64, 46
-SHAPES: Mapping[Band, str] = {"thriving": "▲", "steady": "●", "watch": "◆", "at_risk": "▼"}
+PLOT, FOOT = 104, 46
 
 
 def strip(
@@ -75,7 +75,8 @@ def _zone(part: _Part, piles: Sequence[Markup], number: int, href: str, *, faded
         tag("rect", x=x, y=0, width=width, height=PLOT + FOOT, class_="touch"),
         *piles,
         tag("rect", x=x, y=PLOT + 2, width=width, height=3, class_="floor"),
-        tag("text", f"{SHAPES[band]} {number:,}", x=x, y=PLOT + 24, class_="count"),
+        shape(band, x=x, y=PLOT + 14),
+        tag("text", f"{number:,}", x=x, dx=16, y=PLOT + 24, class_="count"),
         tag("text", words.BAND_WORDS[band], x=x, y=PLOT + 40, class_="word"),
         href=href,
         class_=f"zone {band} faded" if faded else f"zone {band}",

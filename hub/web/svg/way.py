@@ -18,12 +18,17 @@ HEAD = 26
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One box. `state` is `flowing`, `idle`, `behind` (slower than what comes) or `halted` (a person should act)."""
+    """One box.
+
+    `state` is `flowing`, `idle`, `behind` (slower than what comes) or `halted` (a person should act). `after` is the
+    name of the only stop before it that it is joined to; None: all.
+    """
 
     name: str
     line: str
     state: Literal["flowing", "idle", "behind", "halted"] = "idle"
     href: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Column:
 
 
 def way(columns: Sequence[Column]) -> Markup:
-    """Draw the columns from left to right, for wide screens; every stop is joined to those of the next column."""
+    """Draw the columns from left to right, for wide screens; a stop is joined to those of the next column."""
     most = max((len(c.stops) for c in columns), default=1)
     height = HEAD + most * (TALL + GAP)
     width = STEP * (len(columns) - 1) + BOX
@@ -48,6 +53,7 @@ def way(columns: Sequence[Column]) -> Markup:
         for n, (here, there) in enumerate(pairwise(range(len(columns))))
         for y1, a in zip(middles[here], columns[here].stops, strict=True)
         for y2, b in zip(middles[there], columns[there].stops, strict=True)
+        if b.after in (None, a.name)
     ]
     boxes = [
         part
@@ -70,7 +76,9 @@ def way_down(columns: Sequence[Column]) -> Markup:
         parts.append(tag("text", column.title, x=0, y=y + 14, class_="heading"))
         y += HEAD
         for place, stop in enumerate(column.stops):
-            parts.append(_box(place % 2 * x, y + place // 2 * (TALL + GAP), stop))
+            alone = place % 2 == 0 and place == len(column.stops) - 1
+            width = 2 * BOX + GAP if alone else BOX
+            parts.append(_box(place % 2 * x, y + place // 2 * (TALL + GAP), stop, width))
         y += (len(column.stops) + 1) // 2 * (TALL + GAP)
     return _svg(parts, 2 * BOX + GAP, y, "way narrow", columns)
 
@@ -103,15 +111,21 @@ def _arrow_down(x: float, y1: float, y2: float) -> Markup:
     return tag("path", d=f"M{top}L{tip}M{left}L{tip}L{right}", class_="arrow flowing")
 
 
-def _box(x: float, y: float, stop: Stop) -> Markup:
-    name = stop.name if len(stop.name) <= 20 else f"{stop.name[:19]}…"  # noqa: PLR2004 - what fits into a box
+def _box(x: float, y: float, stop: Stop, width: float = BOX) -> Markup:
+    name, line = _fit(stop.name, width, 8.0), _fit(stop.line, width, 6.2)
     inner = (
         tag("title", f"{stop.name}: {stop.line}"),
-        tag("rect", x=x, y=y, width=BOX, height=TALL, rx=8, class_="box"),
+        tag("rect", x=x, y=y, width=width, height=TALL, rx=8, class_="box"),
         tag("circle", cx=x + 16, cy=y + 20, r=4, class_="lamp"),
         tag("text", name, x=x + 28, y=y + 24, class_="name"),
-        tag("text", stop.line, x=x + 28, y=y + 42, class_="sub"),
+        tag("text", line, x=x + 28, y=y + 42, class_="sub"),
     )
     if stop.href:
         return tag("a", *inner, href=stop.href, class_=f"stop {stop.state}")
     return tag("g", *inner, class_=f"stop {stop.state}")
+
+
+def _fit(text: str, width: float, each: float) -> str:
+    """Cut what would not fit into a box; `each` is about the width of a letter."""
+    most = int((width - 36) / each)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
