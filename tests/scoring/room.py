@@ -12,13 +12,16 @@ import msgspec
 from sqlalchemy import Connection
 
 import hub
+from hub.store import schema
 from hub.store.database import Database
 from hub.streams.room import DeadLetter, Message, Record, Step
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec, partition_of
+from scoring.accounts import measures_of, stored
 from scoring.clock import DAY, Clock
 from scoring.config import Config
 from scoring.ledger import Ledger
 from scoring.loading import load
+from scoring.model import encode, fresh
 from scoring.rescore import Rescore
 from scoring.snapshots import Label
 
@@ -108,14 +111,28 @@ class Room:
 
     def measures(self, account: str = "acc_1", at: float | None = None) -> dict[str, float]:
         """What the stored row says, by measure."""
-        from scoring.accounts import measures_of, stored
-
         measures = measures_of(self.config, self.rescore._scorers.names)
         with self.database.read() as connection:
             row = stored(connection, account, measures.layout)
         assert row is not None, f"no account {account}"
         values = measures.read(row, self.now if at is None else at)[0].tolist()
         return dict(zip([m.name for m in measures.measures], values, strict=True))
+
+    def learned(self, version: int, through: float = 0.0, base_rate: float | None = None) -> None:
+        """Publish a model; with a base rate, one that believes in nothing else."""
+        model = fresh(self.config)
+        model.version, model.trained_through = version, through
+        if base_rate is not None:
+            model.labels, model.lost, model.seen, model.left = 1_000, 500, 1_000.0, 1_000.0 * base_rate
+            model.mixture.weights = {name: 1.0 if name == "base_rate" else 1e-9 for name in model.mixture.weights}
+        row = {
+            "version": version,
+            "at": self.now,
+            "trained_through": through,
+            "config_version": model.config_version,
+            "body": encode(model),
+        }
+        self.database.write(lambda connection: connection.execute(schema.models.insert().values(row))).result()
 
     def close(self) -> None:
         self.database.close()

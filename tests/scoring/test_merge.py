@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from sqlalchemy import select
 
@@ -82,7 +84,7 @@ def test_an_account_keeps_its_ledger_through_a_merge(room):
     room.take(theirs("two", "ticket.opened", "ticket.escalated", "invoice.failed", "dispute.opened"), "acc_2")
     merge(room)
     mine = [health for health in room.healths if health.account == "acc_1"]
-    assert all(after.was == before.health for before, after in zip(mine, mine[1:], strict=False))
+    assert all(after.was == before.health for before, after in itertools.pairwise(mine))
 
 
 def test_one_key_at_two_accounts_merges_them(room):

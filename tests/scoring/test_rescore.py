@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import itertools
+from decimal import Decimal
+
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -71,12 +75,14 @@ def test_the_deltas_of_the_ledger_add_up(room):
         room.now = START + day * DAY
         room.take([event("session.started", room.now, id=f"s{day}")])
         if day % 3 == 0:
-            room.take([event("ticket.opened", room.now, entity=f"acme:ticket:{day}", properties={"priority": "urgent"})])
+            room.take(
+                [event("ticket.opened", room.now, entity=f"acme:ticket:{day}", properties={"priority": "urgent"})]
+            )
         room.tick()
     rows = room.rows(select(schema.ledger).order_by(schema.ledger.c.sequence))
     assert len(rows) > 3
     assert rows[0].was is None
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         assert after.was == before.health
         assert after.was_band == before.band
 
@@ -102,7 +108,9 @@ def test_silence_fades_health_with_no_event_to_cause_it(room):
 
 
 def test_late_events_give_the_same_measures(tmp_path):
-    story = [event("session.started", START - day * DAY, id=f"s{day}", contact=f"acme:user:{day % 5}") for day in range(30)]
+    story = [
+        event("session.started", START - day * DAY, id=f"s{day}", contact=f"acme:user:{day % 5}") for day in range(30)
+    ]
     story += tickets(4, at=START - 3 * DAY)
     story += [event("ticket.solved", START - DAY, id="solved", entity="acme:ticket:1")]
     found = []
@@ -133,10 +141,6 @@ def test_late_events_give_the_same_measures(tmp_path):
 )
 def test_a_poisoned_record_is_refused_with_a_reason_and_the_rest_is_applied(room, body, reason):
     if not isinstance(body, bytes) and body.amount is not None:
-        from decimal import Decimal
-
-        import msgspec
-
         body = msgspec.structs.replace(body, amount=Decimal(body.amount))
     room.take([event("session.started", id="good"), body, event("session.started", id="good too")])
     expected = 2 if reason else 3
@@ -169,7 +173,7 @@ def test_a_process_that_starts_again_goes_on_from_the_database(room):
     room.take([event("session.started", id="one more")])
     assert room.measures()["usage_7d"] == pytest.approx(1.0 + sum(2 ** (-day / 7) for day in range(20)))
     healths = room.healths
-    assert all(after.was == before.health for before, after in zip(healths, healths[1:], strict=False))
+    assert all(after.was == before.health for before, after in itertools.pairwise(healths))
 
 
 def test_profiles_contacts_and_links_come_with_the_events(room):
@@ -177,7 +181,9 @@ def test_profiles_contacts_and_links_come_with_the_events(room):
         [
             event("account.updated", START, properties={"name": "Acme", "domain": "acme.com", "external_id": "A-1"}),
             event("account.updated", START - DAY, properties={"name": "Old name", "owner": "Kim"}),
-            event("session.started", contact="acme:user:1", properties={"contact_name": "Ada", "email": "ada@acme.com"}),
+            event(
+                "session.started", contact="acme:user:1", properties={"contact_name": "Ada", "email": "ada@acme.com"}
+            ),
             event("subscription.started", entity="acme:subscription:1", amount=99, currency="EUR"),
         ]
     )
@@ -186,7 +192,12 @@ def test_profiles_contacts_and_links_come_with_the_events(room):
     [ada] = room.rows(select(schema.contacts))
     assert (ada.reference, ada.account, ada.name, ada.email) == ("acme:user:1", "acc_1", "Ada", "ada@acme.com")
     links = {row.reference: row.how for row in room.rows(select(schema.links).where(schema.links.c.account == "acc_1"))}
-    assert links == {"acme:customer:1": "record", "key:A-1": "key", "domain:acme.com": "domain", "acme:user:1": "record"}
+    assert links == {
+        "acme:customer:1": "record",
+        "key:A-1": "key",
+        "domain:acme.com": "domain",
+        "acme:user:1": "record",
+    }
     assert room.healths[-1].name == "Acme"
 
 
