@@ -48,7 +48,6 @@ class Settings(BaseModel):
     max_body: int = Field(1_048_576, ge=1024, description="bytes of a webhook, as sent and after decompression")
     max_lag: int = Field(200_000, ge=1, description="unscored events beyond which the door answers 503")
     min_free_disk: int = Field(256 * 1024 * 1024, ge=0, description="bytes of free disk below which it does too")
-    archive_days: int = Field(400, ge=1, description="how long events are kept in the archive after they came")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the structured log")
     connections: dict[str, dict[str, str]] = Field(
         default_factory=dict,

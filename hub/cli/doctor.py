@@ -21,11 +21,11 @@ from hub.registry import Configured, Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
 from hub.store.questions import way
-from hub.streams.accounting import Books, books
+from hub.streams.accounting import Books, archived, books
 from hub.streams.logfile import LogReader, path_of
 
 _SIGN: Final = {"ok": "[green]▲[/]", "note": "[dim]●[/]", "wrong": "[red]▼[/]"}
-_NOTHING: Final = Books(0, 0, 0, 0, 0, 0)
+_NOTHING: Final = Books(0, 0, 0, 0, 0, 0, 0)
 
 
 class Check(NamedTuple):
@@ -125,7 +125,7 @@ def _installation(settings: Settings) -> tuple[Books, list[Check]]:
         if not file.exists():
             return _NOTHING, [Check("books", "note", f"nothing in {settings.data} yet; `pulsehub up` makes it")]
         with context.opened(settings) as database, closing(LogReader(file)) as log, database.read() as connection:
-            counted = books(connection, log)
+            counted, kept = books(connection, log), archived(connection)
             letters = way.letters_by_connection(connection)
     except HubError as error:
         return _NOTHING, [Check("installation", "wrong", str(error))]
@@ -134,8 +134,8 @@ def _installation(settings: Settings) -> tuple[Books, list[Check]]:
         f" + dead-lettered {counted.dead_lettered:,} + pending {counted.pending:,}"
     )
     checks = [Check("books", "ok", sums)]
-    if not counted.balanced:
-        wrong = f"; partitions {', '.join(map(str, counted.wrong))} miscounted" if counted.wrong else ""
+    if not counted.balanced or kept != counted.applied:
+        wrong = f"; {counted.astray:+,} astray, {kept:,} in the archive"
         checks = [Check("books", "wrong", f"do not balance: {sums}{wrong}. Keep a copy of {settings.data}, report it")]
     if letters:
         many = ", ".join(f"{number} of {name or '?'}" for name, number in letters.items())

@@ -51,7 +51,7 @@ class Facts:
             live=hub.engine.live,
             explain=self._explain,
             lag=self._lag,
-            counters=lambda: {k: v for k, v in asdict(hub.engine.books()).items() if k != "wrong"},
+            counters=lambda: {k: v for k, v in asdict(hub.engine.books()).items() if k != "astray"},
             rates=self._rates,
             sources=self._sources,
             sinks=[sink.name for sink in hub.configured.sinks],
