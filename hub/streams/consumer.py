@@ -32,6 +32,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
     """Reads every partition of what its app subscribes to: on one file a group has one worker."""
 
     transport: Transport
+    logger = logging.getLogger("faust.sqlite.consumer")  # Faust tells its life there, not in our name
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._assigned: set[TP] = set()

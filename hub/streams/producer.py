@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import math
 import time
 from collections.abc import Awaitable, Mapping
@@ -28,6 +29,7 @@ class Producer(base.Producer):  # type: ignore[misc]
     """Appends what a Faust app sends; a message is acknowledged when it is on disk."""
 
     transport: Transport
+    logger = logging.getLogger("faust.sqlite.producer")
 
     def __post_init__(self) -> None:
         self._turn = itertools.count()

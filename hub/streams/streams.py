@@ -146,6 +146,8 @@ class Streams:
 class _NoTables(TableManager):  # type: ignore[misc]
     """Faust waits a second for tables to be declared; our rooms keep theirs in the database."""
 
+    logger = logging.getLogger("faust.sqlite.tables")
+
     async def on_start(self) -> None:
         await self._update_channels()
         await self.recovery.start()
@@ -153,6 +155,8 @@ class _NoTables(TableManager):  # type: ignore[misc]
 
 class _App(faust.App):  # type: ignore[misc]
     """A Faust app that leaves no folders behind."""
+
+    logger = logging.getLogger("faust.sqlite.app")
 
     def _create_directories(self) -> None:
         """It keeps nothing in files."""
