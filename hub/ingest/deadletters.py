@@ -25,7 +25,7 @@ class Dead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         stage: `normalize` (a plugin could not read a record), `apply` (an event could not be applied) or `deliver`
             (a destination refused).
         connection: the source it came through, or the sink it was for.
-        reason: why, in words; quotes nothing a customer wrote.
+        reason: why, in words.
         version: of the plugin that could not, where known.
         context: where it was. `normalize`: `path`, `received_at`, `sent_at` (ISO); `apply`: `room`, `topic`,
             `partition`, `offset`, `account` (the record's key); `deliver`: `sink`, `account`, `key`.

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from pydantic import ValidationError
+
 from hub.ingest.answers import RefusedError
 from hub.ingest.deadletters import Dead, letter_id
 from hub.ingest.intake import Sealed, seal
@@ -68,7 +70,7 @@ def read(source: Source, records: Iterable[Raw], now: datetime, version: str = "
         try:
             said = list(source.normalize(raw))
         except Exception as error:  # noqa: BLE001 - whatever it raises dead-letters the record, and only that
-            letters.append(letter(source, raw, f"{type(error).__name__}: {error}", now, version))
+            letters.append(letter(source, raw, _why(error), now, version))
             continue
         broken = None
         for event in said:
@@ -98,6 +100,16 @@ def letter(source: Source, raw: Raw, reason: str, now: datetime, version: str) -
         },
         body=body,
     )
+
+
+def _why(error: Exception) -> str:
+    """The reason in a line; a plugin's own words as they are."""
+    if isinstance(error, RejectedError):
+        return str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or error.title}: {first['msg']}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _say(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -99,13 +100,38 @@ class Front:
         return [msgspec.json.decode(r.value, type=Dead) for r in self.records("dead-letters")]
 
 
+@contextmanager
+def opened_log(folder: Path) -> Iterator[Log]:
+    log = Log(folder / "streams.db")
+    for topic in ALL:
+        log.declare(topic)
+    yield log
+    log.close()
+
+
+@contextmanager
+def standing(
+    log: Log,
+    database: Database,
+    folder: Path,
+    *sources: hub.Source,
+    max_lag: int = 200_000,
+    min_free_disk: int = 0,
+    **settings: Any,
+) -> Iterator[Front]:
+    """A door with these sources and settings."""
+    intake = Intake(log, database)
+    pressure = Pressure(log, database, folder=folder, max_lag=max_lag, min_free_disk=min_free_disk)
+    door = Door(sources, intake, pressure, versions={"acme": "acme 1.0"}, **settings)
+    with Serving(door) as serving, httpx.Client(base_url=serving.url, timeout=20) as http:
+        yield Front(serving.url, http, log, database, intake, door, sources[0])
+    door.close()
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[Log]:
-    ours = Log(tmp_path / "streams.db")
-    for topic in ALL:
-        ours.declare(topic)
-    yield ours
-    ours.close()
+    with opened_log(tmp_path) as ours:
+        yield ours
 
 
 @pytest.fixture
@@ -116,29 +142,25 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def open_front(log: Log, database: Database, tmp_path: Path) -> Iterator[Callable[..., Front]]:
-    """Open a door with these sources and settings."""
-    closing: list[Callable[[], object]] = []
+    """Open a door of this test's own, by default to Acme."""
+    with ExitStack() as closing:
+        yield lambda *sources, **settings: closing.enter_context(
+            standing(log, database, tmp_path, *(sources or (Acme(),)), **settings)
+        )
 
-    def front(
-        source: hub.Source | None = None,
-        *,
-        max_lag: int = 200_000,
-        min_free_disk: int = 0,
-        max_body: int = 1_048_576,
-        patience: float = 30.0,
-    ) -> Front:
-        vendor = source or Acme()
-        intake = Intake(log, database)
-        pressure = Pressure(log, database, folder=tmp_path, max_lag=max_lag, min_free_disk=min_free_disk)
-        door = Door([vendor], intake, pressure, max_body=max_body, patience=patience, versions={"acme": "acme 1.0"})
-        serving = Serving(door).start()
-        http = httpx.Client(base_url=serving.url, timeout=20)
-        closing.extend((http.close, serving.stop, door.close))
-        return Front(serving.url, http, log, database, intake, door, vendor)
 
-    yield front
-    for close in closing:
-        close()
+@pytest.fixture(scope="session")
+def open_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Front]]:
+    """Open a door that many tests knock at."""
+    with ExitStack() as closing:
+
+        def front(*sources: hub.Source) -> Front:
+            folder = tmp_path_factory.mktemp("shared")
+            log = closing.enter_context(opened_log(folder))
+            database = closing.enter_context(Database(f"sqlite:///{folder / 'hub.db'}"))
+            return closing.enter_context(standing(log, database, folder, *sources))
+
+        yield front
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
+from pydantic import BaseModel
+
 import hub
 from hub.ingest.dedupe import digest_of
 from hub.store import schema
@@ -313,6 +315,24 @@ def test_a_source_that_crashes_while_verifying_refuses(open_front):
 
     answer = open_front(Crashing()).post([], path="/in/crash")
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+
+
+def test_a_dead_letters_reason_is_one_line_that_names_the_field(open_front):
+    class Ticket(BaseModel):
+        id: int
+
+    class Strict(type(open_front().source)):
+        def normalize(self, raw):
+            Ticket.model_validate_json(raw.body)
+            raise hub.RejectedError("of a kind nobody knows")
+
+    front = open_front(Strict())
+    front.post([{"id": "secret"}, {"id": 1}])
+
+    assert sorted(one.reason.partition(",")[0] for one in front.letters()) == [
+        "id: Input should be a valid integer",
+        "of a kind nobody knows",
+    ]
 
 
 def test_what_normalize_yields_may_be_anything_but_an_event(open_front):
