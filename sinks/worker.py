@@ -79,7 +79,6 @@ class Worker:
         self._rng = rng
         self._told = told
         self._patience = patience
-        self._limit = max(1, sink.batch)
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -143,7 +142,8 @@ class Worker:
             destination = destinations.load(connection, self.sink.name)
             if not destination.lets_through(now):
                 return _Look(destination, {}, [])
-            limit = 1 if destination.down else self._limit  # one is enough to see whether it is back
+            # one is enough to see whether it is back, and singles out a record that makes every call fail
+            limit = 1 if destination.down else max(1, self.sink.batch)
             return _Look(
                 destination,
                 self.queue.jobs(connection, now),
@@ -162,14 +162,12 @@ class Worker:
             async with asyncio.timeout(self._patience):
                 outcomes = one_each(items, await ask())
         except Exception as error:  # noqa: BLE001 - a sink's own fault is a failure of its records, and of nothing else
-            reason, after, counts = self._raised(error, len(items), destination)
+            reason, after, counts = self._raised(error, destination)
             return _Called([otherwise(reason)] * len(items), after, counts)
         took = any(isinstance(o, Ok | Pending) for o in outcomes)
-        if took:
-            self._limit = min(max(1, self.sink.batch), self._limit * 2)
         return _Called(outcomes, breaker.answered(destination, self._clock(), took=took), counts=True)
 
-    def _raised(self, error: Exception, many: int, destination: Destination) -> tuple[str, Destination, bool]:
+    def _raised(self, error: Exception, destination: Destination) -> tuple[str, Destination, bool]:
         """Why, how the destination is now, and whether it counts as a failed attempt of each record."""
         now, reason = self._clock(), str(error) or type(error).__name__
         match error:
@@ -183,7 +181,6 @@ class Worker:
                 pass
             case _:
                 reason = f"{type(error).__name__}: {reason}"
-                self._limit = max(1, many // 2)  # one record may be what it stumbles over: single it out
         return reason, breaker.failed(destination, reason, now, self._rng), True
 
     async def _record(self, items: Sequence[Item], called: _Called, was: Destination, took: float) -> Destination:

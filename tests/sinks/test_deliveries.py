@@ -10,18 +10,18 @@ import pytest
 
 import hub
 from hub.store.database import Database
+from sinks import worker
 from sinks.delivery import Deliveries
 from sinks.publishing import to_log
 from tests.sinks.kit import Bench, Crm, Pager, action, health
 
 
-async def _until(true: Callable[[], Any], longest: float = 5.0) -> float:
+async def _until(true: Callable[[], Any], longest: float = 20.0) -> None:
     began = time.monotonic()
     while not true():
         if time.monotonic() - began > longest:
             raise TimeoutError
         await asyncio.sleep(0.005)
-    return time.monotonic() - began
 
 
 def _wanting(database: Database, bench: Bench, many: int = 1) -> None:
@@ -30,11 +30,14 @@ def _wanting(database: Database, bench: Bench, many: int = 1) -> None:
     bench.show(*((n + 1, health(f"acc_{n}", 10 + n)) for n in range(many)))
 
 
-def test_what_a_room_writes_is_pushed_at_once_when_it_wakes_the_workers(database: Database) -> None:
+def test_what_a_room_writes_is_pushed_at_once_when_it_wakes_the_workers(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "IDLE", 600.0)  # left alone, it would look again in ten minutes
     crm = Crm()
     bench = Bench(database, crm)
 
-    async def live() -> float:
+    async def live() -> None:
         deliveries = Deliveries(database, [crm], bench.log.publish)
         await deliveries.start()
         await asyncio.sleep(0.1)  # it looked, found nothing and rests
@@ -44,11 +47,10 @@ def test_what_a_room_writes_is_pushed_at_once_when_it_wakes_the_workers(database
             deliveries.wake()
 
         threading.Thread(target=room).start()
-        took = await _until(lambda: crm.shown)
+        await _until(lambda: crm.shown)
         await deliveries.stop()
-        return took
 
-    assert asyncio.run(live()) < 0.5
+    asyncio.run(live())
 
 
 def test_what_another_process_wrote_is_pushed_within_about_a_second(database: Database) -> None:
@@ -60,7 +62,7 @@ def test_what_another_process_wrote_is_pushed_within_about_a_second(database: Da
         await deliveries.start()
         await asyncio.sleep(0.1)
         _wanting(database, bench)
-        await _until(lambda: crm.shown, 2.0)
+        await _until(lambda: crm.shown)
         await deliveries.stop()
 
     asyncio.run(live())
@@ -81,9 +83,8 @@ def test_a_dead_destination_slows_no_other(database: Database) -> None:
         deliveries = Deliveries(database, [dead, alive], bench.log.publish)
         await deliveries.start()
         await _until(lambda: len(alive.shown) == 40)
-        began = time.monotonic()
-        await deliveries.stop(grace=0.2)
-        assert time.monotonic() - began < 2.0
+        async with asyncio.timeout(20):  # the dead one's call would take a minute
+            await deliveries.stop(grace=0.2)
 
     asyncio.run(live())
     assert {row.state for row in bench.rows() if row.sink == "dead"} == {"due"}

@@ -314,6 +314,21 @@ def test_a_pause_asked_for_during_a_call_holds(database: Database) -> None:
     assert _destination(bench).reason == "moving house"
 
 
+def test_a_pause_asked_for_while_our_key_is_refused_outlasts_the_next_start(database: Database) -> None:
+    crm = Crm()
+    bench = _ready(database, crm)
+
+    def meanwhile(_deliveries: Sequence[hub.Delivery]) -> Sequence[hub.Outcome]:
+        database.write(lambda c: destinations.pause(c, "crm", "moving house")).result()
+        raise hub.CredentialsError("401")
+
+    crm.behave = meanwhile
+    bench.push()
+    database.write(lambda c: destinations.begin(c, ["crm"])).result()
+    assert _destination(bench).paused
+    assert _destination(bench).reason == "moving house"
+
+
 def test_a_rate_limit_holds_the_whole_destination_and_counts_against_no_record(database: Database) -> None:
     crm = Crm(batch=1)
     bench = _ready(database, crm, many=2)
