@@ -61,7 +61,9 @@ class Serving:
     def stop(self) -> None:
         """Answer what is open, then stop."""
         self._server.should_exit = True
-        self._thread.join(_PATIENCE)
+        if self._thread.ident is not None:
+            self._thread.join(_PATIENCE)
+        self._socket.close()
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])

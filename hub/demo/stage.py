@@ -62,7 +62,6 @@ class Stage:
         return self.vendors.settings() | {
             "PULSEHUB_SMTP_URL": self.inbox.smtp_url,
             "PULSEHUB_MAIL_FROM": "Pulsehub <health@pulsehub.example>",
-            "PULSEHUB_PUBLIC_URL": self._settings.public_url,
         }
 
     async def tell(self, stop: asyncio.Event, on_day: Callable[[int, int], None]) -> None:

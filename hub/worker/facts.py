@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _WINDOW: Final = 60.0  # seconds that rates are taken over
+_SAMPLE: Final = 5.0
 _PATIENCE: Final = 30.0
 
 
@@ -35,12 +36,19 @@ class Facts:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._sampling: asyncio.Task[None] | None = None
         self._scorers = Scorers(hub.engine.config)
         self._marks: deque[tuple[float, dict[str, int]]] = deque()
 
-    def started(self) -> None:
-        """Remember the main loop."""
+    def start(self) -> None:
+        """Begin to sample, in the main loop; what pages ask to be done is done there too."""
         self._loop = asyncio.get_running_loop()
+        self._sampling = self._loop.create_task(self._sample(), name="sample rates")
+
+    def stop(self) -> None:
+        """Sample no more."""
+        if self._sampling:
+            self._sampling.cancel()
 
     def context(self, version: str) -> Context:
         """Everything the web face is handed."""
@@ -101,13 +109,22 @@ class Facts:
         return lag
 
     def _rates(self) -> Mapping[str, float]:
-        now = time.monotonic()
-        ends = {spec.name: sum(self._hub.engine.log.ends(spec.name).values()) for spec in (EVENTS, HEALTH, ACTIONS)}
-        self._marks.append((now, ends))
-        while len(self._marks) > 1 and now - self._marks[0][0] > _WINDOW:
-            self._marks.popleft()
+        if not self._marks:
+            return {}
         then, before = self._marks[0]
-        return {name: (end - before[name]) / max(1.0, now - then) for name, end in ends.items()}
+        seconds = max(1.0, time.monotonic() - then)
+        return {name: (end - before[name]) / seconds for name, end in self._ends().items()}
+
+    def _ends(self) -> dict[str, int]:
+        ends = self._hub.engine.log.ends
+        return {spec.name: sum(ends(spec.name).values()) for spec in (EVENTS, HEALTH, ACTIONS)}
+
+    async def _sample(self) -> None:
+        while True:
+            self._marks.append((time.monotonic(), await asyncio.to_thread(self._ends)))
+            while self._marks[-1][0] - self._marks[0][0] > _WINDOW:
+                self._marks.popleft()
+            await asyncio.sleep(_SAMPLE)
 
     def _sources(self) -> Sequence[Listening]:
         counted = self._hub.door.counted()

@@ -40,25 +40,39 @@ class Hub:
 
     def __init__(self, settings: Settings, vendors: Mapping[str, str]) -> None:
         check_listen(settings)
+        self._serving = Serving(self._answer, settings.host, settings.port)
+        try:
+            self._build(settings, vendors)
+        except BaseException:
+            self._serving.stop()
+            raise
+
+    def _build(self, settings: Settings, vendors: Mapping[str, str]) -> None:
+        if "public_url" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"public_url": self._serving.url})
         self.settings = settings
         self.registry = Registry()
         self._http = httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False)
+        vendors = {**vendors, "PULSEHUB_PUBLIC_URL": settings.public_url}
         self.configured = self.registry.configure(vendors, self._http, settings.connections)
         self.engine = Engine(settings, self.registry, self.configured, self._wake)
-        engine = self.engine
         try:
-            self.deliveries = Deliveries(
-                engine.database,
-                self.configured.sinks,
-                to_log(engine.log, time.time),
-                told=self._told,
-            )
-            self.door = self._make_door()
-            self.facts = Facts(self)
-            self._serving = Serving(self._compose(), settings.host, settings.port)
+            self._furnish()
         except BaseException:
-            engine.close()
+            self.engine.close()
             raise
+
+    def _furnish(self) -> None:
+        """What stands around the engine."""
+        self.deliveries = Deliveries(
+            self.engine.database,
+            self.configured.sinks,
+            to_log(self.engine.log, time.time),
+            told=self._told,
+        )
+        self.door = self._make_door()
+        self.facts = Facts(self)
+        self._pages = create_app(self.facts.context(version("pulsehub")))
 
     @property
     def url(self) -> str:
@@ -67,13 +81,14 @@ class Hub:
 
     async def start(self) -> None:
         """Begin: agents first, so that what the door takes is scored at once."""
-        self.facts.started()
         await self.engine.start()
+        self.facts.start()
         await self.deliveries.start()
         self._serving.start()
 
     async def stop(self) -> None:
         """Take no more, finish what is in hand, close."""
+        self.facts.stop()
         self.engine.live.close()  # open pages hang on it
         self._serving.stop()
         self.door.close()
@@ -128,12 +143,7 @@ class Hub:
             versions=self.configured.versions,
         )
 
-    def _compose(self) -> Any:
-        pages = create_app(self.facts.context(version("pulsehub")))
-        door = self.door
-
-        async def both(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-            app = door if scope["type"] == "http" and door.owns(scope["path"]) else pages
-            await app(scope, receive, send)
-
-        return both
+    async def _answer(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """The door takes what is addressed to it; pages and API are the rest."""
+        app = self.door if scope["type"] == "http" and self.door.owns(scope["path"]) else self._pages
+        await app(scope, receive, send)
