@@ -154,7 +154,10 @@ class Sink(Protocol):
     batch: int
 
     def target(self, references: Sequence[str]) -> str | None:
-        """Where an account lives there, picked from its references; None if it does not. Pure."""
+        """Where an account lives there, picked from its references; None if it does not. Pure.
+
+        A sink of alerts is given the addresses of the people to tell instead; None if it can reach none of them.
+        """
 
     def fields(self, health: Health) -> Mapping[str, Scalar]:
         """What the destination should show for this health. Pure."""
