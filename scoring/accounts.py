@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from hub.store import schema
 from scoring.arrays import Floats
@@ -31,13 +31,12 @@ def blocks(points: Sequence[str]) -> list[Block]:
     Args:
         points: names of the scorer's columns of points.
 
-    `scored_at`, `health` and `model` are of the last scoring. `published`, `published_at`, `published_model`, `base`
-    and the points are of the last row of the ledger: the next one says what moved since. `period` is that of the
-    last snapshot.
+    `scored_at`, `health` and `model` are of the last scoring. `published`, `published_model` and the points are
+    of the last row of the ledger: the next one says what moved since. `period` is that of the last snapshot.
     """
     return [
-        Block("moments", "f8", ("scored_at", "published_at"), (0.0, 0.0)),
-        Block("healths", "f8", ("health", "published", "base"), (math.nan,) * 3),
+        Block("moments", "f8", ("scored_at",), (0.0,)),
+        Block("healths", "f8", ("health", "published"), (math.nan,) * 2),
         Block("numbers", "i4", ("period", "model", "published_model"), (-1.0, 0.0, 0.0)),
         Block("points", "f4", tuple(f"points.{name}" for name in points), (0.0,) * len(points)),
         Block("bands", "i1", ("band",), (float(NO_BAND),)),
@@ -105,8 +104,10 @@ class Accounts:
         """Forget everything and read the accounts of these partitions."""
         self._clear()
         accounts, layouts = schema.accounts, _Layouts(connection)
+        here = accounts.c.partition.in_(list(partitions))
+        self._reserve(connection.scalar(select(func.count()).where(here)) or 0, 0)
         asked = select(accounts.c.id, accounts.c.partition, accounts.c.state)
-        asked = asked.where(accounts.c.partition.in_(list(partitions))).execution_options(yield_per=_CHUNK)
+        asked = asked.where(here).execution_options(yield_per=_CHUNK)
         for some in connection.execute(asked).partitions():
             found = layouts.rows([row.state for row in some], self.layout)
             self._append([row.id for row in some], np.array([row.partition for row in some], np.int64), found)
@@ -146,13 +147,18 @@ class Accounts:
         self._partitions = np.empty(0, np.int64)
         self._checked = np.empty(0)
 
+    def _reserve(self, room: int, used: int) -> None:
+        """Make room; what nobody uses yet is never touched, and so takes no memory."""
+        for name in ("_rows", "_partitions", "_checked"):
+            before = getattr(self, name)
+            grown = np.empty(room, before.dtype)
+            grown[:used] = before[:used]
+            setattr(self, name, grown)
+
     def _append(self, ids: list[str], partitions: Integers, rows: Rows) -> None:
         first, self._used = self._used, self._used + len(ids)
         if self._used > len(self._rows):
-            more = max(self._used + self._used // 4, 256) - len(self._rows)
-            self._rows = np.concatenate([self._rows, np.zeros(more, self.layout.dtype)])
-            self._partitions = np.concatenate([self._partitions, np.full(more, -1)])
-            self._checked = np.concatenate([self._checked, np.zeros(more)])
+            self._reserve(max(self._used + self._used // 4, 256), first)
         self._slots.update(zip(ids, range(first, self._used), strict=True))
         self._ids += ids
         self._rows[first : self._used] = rows

@@ -72,6 +72,7 @@ class Measure(_Data):
     read: Literal["open", "urgent", "sum", "oldest"] | None = Field(None, description="entities: what of them")
     registers: int = Field(96, ge=16, le=1024, description="people: memory; 96 are within 11 % up to 200 people")
     dimension: str
+    zero: str = Field("", description="said instead of the label when the number is zero: `used today`")
     label: str = Field(description="for people, `{n}` stands for the number: `{n} urgent tickets open`")
     unit: str = ""
     direction: Literal["up", "down"] = Field(description="whether more is better")

@@ -163,7 +163,6 @@ def _separate(connection: Connection, survivor: str, absorbed: str) -> None:
     references = set(connection.scalars(asked))
     back = update(links).where(links.c.account == survivor, links.c.origin.in_(theirs))
     connection.execute(back.values(account=absorbed))
-    connection.execute(update(links).where(links.c.origin == absorbed).values(origin=None))
     for some in _slices(references):
         connection.execute(update(contacts).where(contacts.c.reference.in_(some)).values(account=absorbed))
     since = select(archive.c.row, archive.c.body).where(archive.c.account == survivor)

@@ -58,6 +58,7 @@ class Scorers:
         return self._kept[version]
 
     def _keep(self, version: int, scorer: Scorer) -> None:
+        """Keep the newest, and the one that was just asked for however old it is."""
         self._kept[version] = scorer
-        for old in sorted(self._kept.keys() - {DRAFT})[:-_KEPT]:
+        for old in sorted(self._kept.keys() - {DRAFT, version})[: -(_KEPT - 1)]:
             del self._kept[old]

@@ -155,11 +155,10 @@ class Work:
         moved = np.isnan(rows["published"]) | (scores.band != rows["band"])
         moved |= np.abs(scores.health - rows["published"]) >= LEAST
         stale = np.abs(scores.health - rows["health"]) >= _SHOWN
-        stale |= np.floor(rows["scored_at"] / DAY) < np.floor(now / DAY)
+        stale |= (np.floor(rows["scored_at"] / DAY) < np.floor(now / DAY)) | (rows["model"] != version)
         self._tell(judged, np.flatnonzero(moved), causes)
         rows["health"], rows["scored_at"], rows["model"] = scores.health, now, version
-        rows["published"][moved], rows["published_at"][moved] = scores.health[moved], now[moved]
-        rows["published_model"][moved], rows["base"][moved] = version, scores.base
+        rows["published"][moved], rows["published_model"][moved] = scores.health[moved], version
         rows["band"][moved] = scores.band[moved]
         self._points(rows)[moved] = scores.points[moved]
         taken = self._record(judged, wanted=snapshots)

@@ -68,7 +68,7 @@ happenings = st.builds(
         at,
         id=f"{kind}{at}{number}{value}{survey}{priority}",
         contact=f"acme:user:{number}",
-        entity=f"acme:{kind.partition('.')[0]}:{number % 4}",
+        entity=f"acme:{kind.partition('.')[0]}:{number % 2}",
         amount=round(value * 10, 2) if kind in ("invoice.paid", "refund.issued", "subscription.started") else None,
         value=float(value),
         properties={"survey": survey, "priority": priority} if survey else {},
@@ -198,6 +198,13 @@ def test_the_last_value_is_the_newest_by_event_time_whenever_it_arrives():
     assert math.isnan(value("csat", [newer, older]))
 
 
+def test_of_two_values_of_one_moment_the_greater_counts_whichever_comes_first():
+    said = [event("survey.answered", value=number, properties={"survey": "nps"}) for number in (3, 8, 5)]
+    for order in (said, said[::-1]):
+        assert value("nps", order) == 8
+        assert SET.read(folded(order, cuts=[1, 2]), START)[0, 5] == 8
+
+
 def test_a_condition_may_list_several_values():
     assert value("csat", [event("survey.answered", value=4, properties={"survey": "ces"})]) == 4
 
@@ -265,6 +272,14 @@ def test_tickets_are_open_until_they_are_solved_and_again_when_they_come_back():
     assert (value("open", story), value("urgent", story), value("oldest", story)) == (1, 0, pytest.approx(5))
     story.append(ticket("reopened", 1, 2))
     assert (value("open", story), value("urgent", story), value("oldest", story)) == (2, 1, pytest.approx(5))
+
+
+def test_a_ticket_solved_in_a_later_batch_is_no_longer_the_oldest():
+    story = [ticket("opened", 9), ticket("opened", 5, 2), ticket("solved", 2)]
+    rows = folded(story, cuts=[1, 2])
+    assert dict(zip([m.name for m in SET.measures], SET.read(rows, START)[0], strict=True))["oldest"] == pytest.approx(
+        5
+    )
 
 
 def test_money_of_subscriptions_is_exact_whatever_comes_and_goes():

@@ -83,7 +83,7 @@ def test_a_plugin_brings_measures_and_the_file_wins(folder):
         (f"- {MEASURE.replace('direction: up', 'half_life: 0, direction: up')}", r"logins: half_life"),
         (f"- {MEASURE.replace('logins', 'Log ins')}", r"name: String should match"),
         (
-            f"- {MEASURE}\n- {{name: t, family: trend, short: logins, long: nope, dimension: d, label: x, direction: up}}",
+            f"- {MEASURE}\n- {{name: t, family: trend, short: logins, long: nope, dimension: d, label: x, direction: up}}",  # noqa: E501 - one line of YAML
             r"logins is no count or sum with a half-life",
         ),
         ("[]", r"at least 1 item"),

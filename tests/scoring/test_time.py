@@ -81,6 +81,19 @@ def test_a_late_outcome_within_the_horizon_still_counts(wall):
     assert all(label.lost for label in early)
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_snapshot_whose_mark_was_lost_is_judged_by_the_archive(wall, leaves):
+    wall.take([started()])
+    wall.pass_days(20)
+    if leaves:
+        wall.take([cancelled(wall.now)])
+    wall.rescore._accounts.rows["marks.at"] = 0.0
+    wall.pass_days(50)
+    early = [label.lost for label in wall.labels if label.at < START + 15 * DAY]
+    assert early
+    assert set(early) == {leaves}
+
+
 def test_labels_are_told_once_and_survive_a_restart(wall):
     wall.take([started()])
     wall.pass_days(40)
@@ -167,6 +180,9 @@ def test_by_event_time_a_clock_survives_a_restart(replay):
     replay.start()
     replay.take([event("session.started", START + 19 * DAY + 60, id="more")])
     assert len(replay.rows(select(schema.snapshots))) == taken
+    replay.start()
+    replay.take([event("session.started", START + 40 * DAY, id="much later")])
+    assert len(replay.rows(select(schema.snapshots))) == taken + 3
 
 
 def test_a_wrong_date_among_old_data_is_survived(replay):
@@ -186,6 +202,16 @@ def test_a_new_model_moves_everybody_and_is_named_for_it(wall):
     for health in moved:
         assert "model" in {driver.name for driver in health.moved_by}
         assert sum(driver.points for driver in health.moved_by) == pytest.approx(health.health - health.was, abs=0.2)
+    assert wall.tick() is None
+
+
+def test_a_new_model_that_moves_nobody_is_looked_at_once(wall):
+    wall.take([event("session.started")])
+    wall.learned(version=1)
+    told = len(wall.healths)
+    wall.tick()
+    assert len(wall.healths) == told
+    assert wall.rows(select(schema.accounts.c.model_version)) == [(1,)]
     assert wall.tick() is None
 
 
