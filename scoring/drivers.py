@@ -21,6 +21,7 @@ SPECIAL: Final[Mapping[str, str]] = {
 _DIGITS: Final = ((10.0, 0), (1.0, 1), (0.0, 2))  # least size, digits after the point
 _OF_ONE: Final = re.compile(r"\b1 (?P<before>(?:(?!of )[a-z]+ ){0,2}?)(?P<noun>people|[a-z]+[^\Ws]s)\b")
 """What is counted, of `1 urgent tickets open`; labels are written in the plural."""
+_FADED: Final = 0.05  # of one: nobody remembers it
 _LEAST: Final = 0.05  # points; less is shown as nothing
 
 
@@ -47,9 +48,28 @@ def words(measure: Measure, value: float) -> str:
     if math.isnan(value):
         lack = "never yet" if measure.family == "recency" else "not known"
         return f"{lack}: {measure.label.replace('{n}', '…')}"
-    shown = number(value, measure.unit)
+    shown = number(_countable(measure, value), measure.unit)
+    if shown == "0" and measure.zero:
+        return measure.zero
     said = measure.label.replace("{n}", shown)
+    if shown == "0" and said.startswith("0 "):
+        return f"no {said[2:]}"
     return _OF_ONE.sub(_singular, said, count=1) if shown == "1" else said
+
+
+def _countable(measure: Measure, value: float) -> float:
+    """What people can count they want whole: a ticket that has faded to 0.4 is still the one ticket there was."""
+    match measure.family:
+        case "count":
+            return max(1.0, round(value)) if value >= _FADED else 0.0
+        case "people":
+            return float(round(value))
+        case "recency":
+            return float(math.floor(value))
+        case "entities" if measure.read == "oldest":
+            return float(math.floor(value))
+        case _:
+            return value
 
 
 def _singular(found: re.Match[str]) -> str:

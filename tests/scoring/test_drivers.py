@@ -65,8 +65,23 @@ def test_one_of_something_is_said_in_the_singular(label, said):
 
 
 def test_a_share_is_shown_in_percent():
-    pace = PARTS[0].model_copy(update={"label": "use at {n} % of its usual pace", "unit": "%"})
+    label = "use at {n} % of its usual pace"
+    pace = PARTS[0].model_copy(update={"family": "trend", "label": label, "unit": "%"})
     assert words(pace, 0.4321) == "use at 43 % of its usual pace"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "no tickets lately"), (0.01, "no tickets lately"), (0.44, "1 ticket lately"), (8.3, "8 tickets lately")],
+)
+def test_what_can_be_counted_is_said_whole(value, said):
+    assert words(PARTS[0].model_copy(update={"family": "count", "label": "{n} tickets lately"}), value) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.02, "used today"), (1.9, "last used 1 day ago")])
+def test_less_than_a_day_ago_is_today(value, said):
+    used = {"family": "recency", "label": "last used {n} days ago", "zero": "used today"}
+    assert words(PARTS[0].model_copy(update=used), value) == said
 
 
 def test_the_cap_has_words_of_its_own():
