@@ -71,8 +71,8 @@ class Explanation(Protocol):
         """0 to 100."""
 
     @property
-    def band(self) -> Band:
-        """With hysteresis."""
+    def band(self) -> Band | None:
+        """With hysteresis; None before the first scoring."""
 
     @property
     def risk(self) -> float:

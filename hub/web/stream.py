@@ -54,6 +54,7 @@ def router(frame: Frame) -> APIRouter:
 
 async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str, str]]]) -> AsyncIterator[str]:
     sent: dict[str, str] = {}
+    first: tuple[str, ...] | None = None
     yield f"retry: {RETRY}\n\n"
     with news:
         waiting = _Waiting(news)
@@ -66,6 +67,9 @@ async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str
                     topics: frozenset[str] = frozenset()
                 else:
                     topics = page.topics
+                    if page.live != (first := first or page.live):
+                        yield _event("other", {})  # it has other parts now: the first customer came, say
+                        return
                     for name, html in partials.items():
                         if sent.get(name) != (mark := digest(html)):
                             sent[name] = mark

@@ -33,6 +33,7 @@ def test_the_page_is_sorted_filtered_and_turned_by_its_address(site):
     rest = names(site.ask("/?sort=name&page=2").text)
     assert len(rest) == 11
     assert not set(first) & set(rest)
+    assert rest[-1] == "salesforce:account:001000059"  # nobody told its name: it stands last
     watched = site.ask("/?band=watch&sort=-mrr").text
     assert set(re.findall(r'class="scored (\w+)"', watched)) == {"watch"}
     assert "Remove filter Watch" in watched

@@ -100,7 +100,7 @@ _COLUMNS = (
     accounts.c.scored_at,
     accounts.c.last_event_at,
 )
-_TITLE = func.lower(func.coalesce(profiles.c.name, profiles.c.domain, accounts.c.id))
+_TITLE = func.lower(func.coalesce(profiles.c.name, profiles.c.domain))
 _SORTS: Final[Mapping[str, tuple[ColumnElement[Any], Literal["text", "number"]]]] = {
     "name": (_TITLE, "text"),
     "health": (accounts.c.health, "number"),

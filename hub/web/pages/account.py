@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from hub.sdk.health import Health
 from hub.store.questions import account, movement, portfolio, way
-from hub.store.questions.paging import CursorError
+from hub.store.questions.paging import CursorError, encode
 from hub.web import happenings
 from hub.web.context import Explanation
 from hub.web.page import Asked, Page, Site
@@ -33,6 +33,7 @@ RANGES: Final = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", 
 _EVENTS: Final = 60  # lines of a timeline's page
 _ENTRIES: Final = 40  # rows of the ledger's
 _DRIVERS: Final = 8
+_BESIDE: Final = 0.001  # seconds after a move: a ledger that goes on from there begins with it
 _LEAST_MARK: Final = 1.0  # points below which a move is not named on the picture
 
 
@@ -103,7 +104,7 @@ def _picture(connection: Connection, key: str, asked: Asked, now: float) -> dict
     begun = changes[0][0] if changes else now
     start = min(max(now - int(days) * DAY, begun - 0.02 * (now - begun)), now - 600)
     messages = [msgspec.json.decode(m, type=Health) for m in movement.largest(connection, key, start)]
-    marks = choose([m for h in messages if (m := _mark(h)) and abs(m.change) >= _LEAST_MARK], start, now)
+    marks = choose([m for h in messages if (m := _mark(h, asked)) and abs(m.change) >= _LEAST_MARK], start, now)
     return {
         "days": days,
         "course": course([Point(*change) for change in changes], marks, start=start, end=now) if changes else None,
@@ -112,7 +113,12 @@ def _picture(connection: Connection, key: str, asked: Asked, now: float) -> dict
     }
 
 
-def _mark(health: Health) -> Mark | None:
+def row_id(at: float) -> str:
+    """What a row of the ledger is called in a link."""
+    return f"l{at * 1000:.0f}"
+
+
+def _mark(health: Health, asked: Asked) -> Mark | None:
     if health.was is None:
         return None
     change = health.health - health.was
@@ -122,7 +128,7 @@ def _mark(health: Health) -> Mark | None:
         health.health,
         change,
         named[0] if named else ("time passed" if not health.causes else "several small things"),
-        f"#l{health.at:.0f}",
+        f"{asked.link(tab='ledger', about=None, after=encode('ledger', health.at + _BESIDE, '0'))}#{row_id(health.at)}",
     )
 
 
@@ -160,7 +166,12 @@ def _tab(connection: Connection, key: str, tab: str, asked: Asked, now: float) -
                 return {"receipts": receipts, "told": way.told(connection, key), "older": older}
             case "ledger":
                 entries, older = account.entries(connection, key, limit=_ENTRIES, cursor=cursor)
-                return {"entries": entries, "older": older, "causes": _causes(connection, key, entries)}
+                return {
+                    "entries": entries,
+                    "older": older,
+                    "row_id": row_id,
+                    "causes": _causes(connection, key, entries),
+                }
             case "timeline":
                 return _timeline(connection, key, asked, now)
             case _:

@@ -14,7 +14,8 @@
   // Rows are told apart by data-key, so that what did not change is not touched: selection and hover stay.
   const replaceRows = (old, fresh) => {
     const known = new Map([...old.children].map((row) => [row.dataset.key, row]));
-    [...fresh.children].forEach((row, n) => {
+    const rows = [...fresh.children];
+    rows.forEach((row, n) => {
       const was = known.get(row.dataset.key);
       let here = row;
       if (was && was.outerHTML === row.outerHTML) here = was;
@@ -24,7 +25,7 @@
         if (old.children[n] !== here) old.insertBefore(here, old.children[n] || null);
       }
     });
-    while (old.children.length > fresh.children.length) old.lastElementChild.remove();
+    while (old.children.length > rows.length) old.lastElementChild.remove();
   };
 
   const focusPath = (part) => {
@@ -54,15 +55,15 @@
       part.replaceChildren(template.content);
     }
     if (focus) part.querySelector(focus)?.focus({ preventScroll: true });
-    if (part.querySelector("[data-reload]")) location.reload();
   };
 
   const open = () => {
     if (source || document.hidden) return;
     source = new EventSource(`/live?page=${encodeURIComponent(page)}`);
     source.addEventListener("partial", (event) => put(JSON.parse(event.data)));
+    source.addEventListener("other", () => location.reload());
     source.addEventListener("seen", () => say("live", "Live"));
-    source.addEventListener("trouble", () => say("lost", "Waiting for the database"));
+    source.addEventListener("trouble", () => say("lost", "No database"));
     source.addEventListener("error", () => {
       say("lost", "Reconnecting");
       if (source && source.readyState === EventSource.CLOSED) {

@@ -1,0 +1,300 @@
+"""The pages in a real browser: what people see, press and hear."""
+
+import contextlib
+import json
+import re
+import threading
+import urllib.request
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import update
+
+from hub.settings import Settings
+from hub.store import schema
+from tests.web import companies
+from tests.web.serving import running
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-web")]
+
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifts.push(entry.value); })
+  .observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def face(browser):
+    with running() as (url, context, ids):
+        yield url, context, ids
+
+
+@contextlib.contextmanager
+def opened(browser, *, width=1440, height=900, **options):
+    """A page whose every complaint is collected in `page.complaints`."""
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.set_default_timeout(20_000)
+    yield page
+    context.close()
+
+
+def paths(ids):
+    one = f"/accounts/{ids[0]}"
+    return [
+        "/",
+        "/?band=watch",
+        *(f"{one}?tab={tab}" for tab in ("timeline", "measures", "people", "things", "deliveries", "ledger")),
+        f"/accounts/{ids[-1]}",
+        "/streams",
+        "/deliveries",
+        "/dead-letters",
+        "/dead-letters/stripe%2Fevents:3:4",
+    ]
+
+
+def live(page):
+    page.wait_for_selector('[data-dot][data-state="live"]', state="attached")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(browser, face, theme):
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+
+    url, _, ids = face
+    with opened(browser, color_scheme=theme, bypass_csp=True) as page:
+        for path in [*paths(ids), "/nowhere"]:
+            page.goto(url + path)
+            found = Axe().run(page).response["violations"]
+            told = [(one["id"], one["impact"], one["nodes"][0]["html"][:200]) for one in found]
+            assert told == [], path
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_nothing_runs_over_the_side_of_a_small_screen(browser, face, width):
+    url, _, ids = face
+    with opened(browser, width=width, height=844) as page:
+        for path in [*paths(ids), "/nowhere"]:
+            page.goto(url + path)
+            assert page.evaluate("document.documentElement.scrollWidth") == width, path
+            wide = page.evaluate(
+                """() => [...document.querySelectorAll("main *")].filter((e) => {
+                  const box = e.getBoundingClientRect();
+                  return box.right > innerWidth + 1 && box.width && !e.closest(".scroll, .tabs, pre, svg, .hear");
+                }).map((e) => e.outerHTML.slice(0, 120))"""
+            )
+            assert wide == [], path
+
+
+def test_pages_load_without_a_complaint_and_hostile_names_stay_text(browser, face):
+    url, _, ids = face
+    with opened(browser) as page:
+        page.add_init_script("addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective))")
+        for path in paths(ids):
+            page.goto(url + path)
+            if page.locator("[data-dot]").count():
+                live(page)
+            assert page.evaluate("window.hacked") is None, path
+        page.goto(url + "/?q=script")
+        assert companies.HOSTILE in page.locator(".customers").inner_text()
+        assert page.complaints == []
+
+
+def test_what_happens_arrives_by_itself_and_moves_nothing(browser):
+    with running() as (url, context, ids), opened(browser) as page:
+        page.add_init_script(SHIFTS)
+        page.goto(f"{url}/?q=northwind")
+        live(page)
+        was = page.locator(".customers .scored b").inner_text()
+        page.evaluate("window.here = 1")
+
+        def fall(connection):
+            connection.execute(
+                update(schema.accounts).where(schema.accounts.c.id == ids[0]).values(health=7.0, band="at_risk")
+            )
+
+        context.database.write(fall).result()
+        context.live.publish("health", {"accounts": [ids[0]]})
+        page.locator(".customers .scored b", has_text=re.compile("^7$")).wait_for()
+        assert was != "7"
+        assert "At risk" in page.locator(".customers tbody").inner_text()
+        assert page.evaluate("window.here") == 1  # the page was not loaded anew
+        assert sum(page.evaluate("window.shifts")) < 0.005  # a figure beside a longer one; 0.1 is what people notice
+        assert page.complaints == []
+
+
+def test_a_page_finds_its_way_back_after_the_server_was_away(browser, face):
+    url, _, _ = face
+    with opened(browser) as page:
+        page.goto(url)
+        live(page)
+        page.context.set_offline(True)
+        page.evaluate("dispatchEvent(new Event('pagehide')); dispatchEvent(new Event('pageshow'))")
+        page.wait_for_selector('[data-dot][data-state="lost"]')
+        assert page.locator("[data-dot]").inner_text() == "Reconnecting"
+        page.context.set_offline(False)
+        live(page)
+
+
+def test_the_first_customer_fills_the_empty_page(browser):
+    with running(full=False) as (url, context, _), opened(browser) as page:
+        page.goto(url)
+        live(page)
+        assert "No customers yet" in page.inner_text("main")
+        companies.fill(context.database, number=3)
+        context.live.publish("health", {"accounts": []})
+        page.wait_for_selector(".customers tbody tr")
+
+
+def test_everything_is_reached_by_keyboard(browser, face):
+    url, _, ids = face
+    with opened(browser) as page:
+        page.goto(url)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("k")
+        assert page.evaluate("document.activeElement.matches('main tbody a')")
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.name") == "q"
+        page.keyboard.press("Control+k")
+        page.wait_for_selector("#palette[open]")
+        page.keyboard.type("northwi")
+        page.locator("#palette-list a:first-child", has_text="Northwind").wait_for()
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/accounts/{ids[0]}")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("dead")
+        page.locator("#palette-list a:first-child", has_text="Dead letters").wait_for()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/dead-letters")
+        page.keyboard.press("Control+k")
+        page.keyboard.press("Escape")
+        assert page.locator("#palette[open]").count() == 0
+        assert page.complaints == []
+
+
+def test_focus_can_be_seen(browser, face):
+    url, _, _ = face
+    with opened(browser) as page:
+        page.goto(url)
+        page.keyboard.press("Tab")
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            seen = page.evaluate(
+                """() => { const e = document.activeElement;
+                const seen = (one) => getComputedStyle(one).outlineStyle !== "none";
+                return seen(e) || seen(e.closest("tr") || e) || e.tagName === "BODY"; }"""
+            )
+            assert seen, page.evaluate("document.activeElement.outerHTML")
+
+
+def test_the_theme_follows_the_system_until_somebody_chooses(browser, face):
+    url, _, _ = face
+    ground = "getComputedStyle(document.body).backgroundColor"
+    with opened(browser, color_scheme="dark") as page:
+        page.goto(url)
+        dark = page.evaluate(ground)
+        page.get_by_role("button", name="Light theme").click()
+        light = page.evaluate(ground)
+        assert dark != light
+        page.goto(f"{url}/streams")
+        assert page.evaluate(ground) == light
+        page.get_by_role("button", name="Theme of the system").click()
+        assert page.evaluate(ground) == dark
+
+
+def test_it_all_works_without_javascript(browser, face):
+    url, context, _ = face
+    with opened(browser, java_script_enabled=False) as page:
+        page.goto(url)
+        page.get_by_role("searchbox", name="Search customers").fill("northwind")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/?q=northwind*")
+        page.get_by_role("link", name="Northwind Traders").first.click()
+        page.get_by_role("link", name="Ledger", exact=True).click()
+        assert page.locator(".ledger tbody tr").count() == 40
+        page.get_by_role("button", name="Dark theme").click()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        page.goto(f"{url}/deliveries")
+        page.get_by_role("button", name="Pause salesforce").click()
+        assert "Paused. What it should show is kept" in page.inner_text("main")
+        assert ("pause", "salesforce") in context.deliveries.done
+
+
+def test_people_sign_in_once(browser):
+    settings = Settings(api_token=SecretStr("a long secret"))
+    with running(settings=settings) as (url, _, _ids), opened(browser) as page:
+        page.goto(f"{url}/streams")
+        page.get_by_label("Token of this installation").fill("guess")
+        page.get_by_role("button", name="Sign in").click()
+        assert "That is not the token" in page.inner_text("main")
+        page.get_by_label("Token of this installation").fill("a long secret")
+        page.get_by_role("button", name="Sign in").click()
+        page.goto(f"{url}/deliveries")
+        live(page)
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(url)
+        assert page.get_by_role("button", name="Sign in").count() == 1
+
+
+def test_a_marks_link_leads_to_its_row_of_the_ledger(browser, face):
+    url, _, ids = face
+    with opened(browser) as page:
+        page.goto(f"{url}/accounts/{ids[0]}")
+        page.locator(".marks a").last.click()
+        page.wait_for_url("**tab=ledger**")
+        assert page.locator("tr:target").count() == 1
+
+
+def test_twenty_open_pages_do_not_stop_the_server_from_stopping():
+    with running() as (url, _, _ids):
+        streams = [urllib.request.urlopen(f"{url}/live?page=/") for _ in range(20)]  # noqa: S310 - our own address
+        assert all(stream.readline().startswith(b"retry") for stream in streams)
+    assert threading.active_count() < 100
+    for stream in streams:
+        stream.close()
+
+
+def test_the_live_stream_sends_what_changed_and_nothing_else():
+    with (
+        running() as (url, context, ids),
+        urllib.request.urlopen(f"{url}/live?page=/%3Fq=northwind", timeout=20) as stream,  # noqa: S310 - our own
+    ):
+
+        def event():
+            name, data = "", {}
+            for line in stream:
+                if line.startswith(b"event: "):
+                    name = line[7:].strip().decode()
+                elif line.startswith(b"data: "):
+                    data = json.loads(line[6:])
+                elif name:
+                    return name, data
+            return None
+
+        first = []
+        while (found := event())[0] != "seen":
+            first.append(found[1]["name"])
+        assert first == ["figures", "spread", "movers", "customers"]
+        context.database.write(
+            lambda connection: connection.execute(
+                update(schema.profiles).where(schema.profiles.c.account == ids[0]).values(owner="Nobody Else")
+            )
+        ).result()
+        context.live.publish("dead_letters", {})  # concerns another page
+        context.live.publish("health", {"accounts": [ids[0]]})
+        then = []
+        while (found := event())[0] != "seen":
+            then.append(found[1]["name"])
+        assert then == ["customers"]
