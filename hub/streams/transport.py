@@ -61,10 +61,14 @@ class Transport(base.Transport):  # type: ignore[misc]
         return self._own
 
     def declare(self, spec: TopicSpec, partitions: int) -> None:
-        """Make a topic that is not there; whoever made it first has said what it keeps."""
+        """Make a topic that is not there; whoever made it first has said what it keeps.
+
+        `partitions` counts unless the app's own topic says another number.
+        """
         if spec.name not in self._declared:
             if spec.name not in self.log.topics():
-                self.log.declare(spec, partitions)
+                said = (topic.partitions for topic in self.app.topics if spec.name in topic.topics)
+                self.log.declare(spec, next(filter(None, said), partitions))
             self._declared.add(spec.name)
 
     def close(self) -> None:
