@@ -28,7 +28,7 @@ class Reading:
         unit: of the value.
         dimension: the side of the relationship it belongs to.
         direction: whether more is better, `up` or `down`.
-        last_event_at: unix seconds of the newest event it counted that is still in the archive; None: there is none.
+        as_of: unix seconds of the newest event it counted that is still in the archive; None: there is none.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Reading:
     unit: str
     dimension: str
     direction: str
-    last_event_at: float | None
+    as_of: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,7 @@ def explain(
     row = stored(connection, account_id, measures.layout)
     if row is None:
         return None
-    scorer = models.at(connection, int(row["model"][0])) or models.at(connection, 0)
-    if scorer is None:
-        raise LookupError("there is no scorecard")
+    scorer = models.at(connection, int(row["model"][0])) or models.plain
     asked = select(schema.accounts.c.scored_at).where(schema.accounts.c.id == account_id)
     at = float(row["scored_at"][0]) or float(connection.scalar(asked) or 0.0) or float(row["newest"][0])
     values = measures.read(row, at)

@@ -27,8 +27,8 @@ def explain(account: Account, *, as_json: Json = False) -> None:
     if why is None:
         raise HubError(f"{account} has no health yet: none of its events counts for a measure")
     if as_json:
-        document = msgspec.to_builtins(why) | {"account": found, "as_of": iso(why.as_of)}
-        print_json(document)
+        measures = [msgspec.to_builtins(one) | {"as_of": iso(one.as_of)} for one in why.measures]
+        print_json(msgspec.to_builtins(why) | {"account": found, "as_of": iso(why.as_of), "measures": measures})
         return
     _say(account, why)
 

@@ -64,10 +64,10 @@ def test_a_measure_says_its_number_and_when_it_last_heard_something(room):
     lived(room)
     found = {reading.name: reading for reading in explained(room).measures}
     assert found["urgent_tickets"].value == 3
-    assert found["urgent_tickets"].last_event_at == START + 3 * 3_600
-    assert found["usage_7d"].last_event_at == found["usage_trend"].last_event_at == START
+    assert found["urgent_tickets"].as_of == START + 3 * 3_600
+    assert found["usage_7d"].as_of == found["usage_trend"].as_of == START
     assert found["nps"].value is None
-    assert found["nps"].last_event_at is None
+    assert found["nps"].as_of is None
 
 
 def test_an_explanation_uses_the_model_that_was_used(room):
