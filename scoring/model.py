@@ -142,8 +142,10 @@ def taught(model: Model, lessons: Iterable[Lesson], config: Config) -> Model:
 
     What was learned under another configuration is kept by name: a measure that is new begins with no weight.
     """
+    from scoring.teaching import Teacher  # noqa: PLC0415 - it brings River and SciPy: a second that no start waits for
+
     after = decode(encode(model))
-    teacher = risk.Teacher(after.regressions, {m.name: 1.0 if m.direction == "down" else -1.0 for m in config.measures})
+    teacher = Teacher(after.regressions, {m.name: 1.0 if m.direction == "down" else -1.0 for m in config.measures})
     zero = logit(config.scorecard.base_rate)
     silence, middle = sign_of_life(config.measures, config.scorecard.outcome), center(config.scorecard.outcome)
     for lesson in lessons:

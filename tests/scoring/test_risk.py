@@ -11,7 +11,8 @@ from river import datasets, evaluate, linear_model, metrics, preprocessing
 
 from scoring.arrays import expit
 from scoring.features import feature_names, features, lesson
-from scoring.risk import CLIP, REGRESSIONS, Regressions, Standardize, Teacher, apply, fresh
+from scoring.risk import CLIP, REGRESSIONS, Regressions, apply, fresh
+from scoring.teaching import Standardize, Teacher
 
 NAMES = feature_names(["logins", "mrr", "seats"])
 

@@ -13,8 +13,9 @@ from scoring.bands import BANDS
 from scoring.features import feature_names, lesson
 from scoring.mixture import LIMIT
 from scoring.model import EXPERTS, MIX, decode, encode
-from scoring.risk import REGRESSIONS, Teacher
+from scoring.risk import REGRESSIONS
 from scoring.scorer import Scorer
+from scoring.teaching import Teacher
 from tests.scoring.judging import any_values, config, customers, experienced, judge
 
 
