@@ -119,6 +119,12 @@ class Deliveries:
         self.wake()
         return many
 
+    async def again(self, sink: str) -> int:
+        """Push all that `sink` should show, whatever it was told before; how many accounts that are."""
+        many = await asyncio.wrap_future(self._database.write(FieldsQueue(sink).again))
+        self.wake()
+        return many
+
     async def _tidy(self) -> None:
         while True:
             forget = partial(receipts.forget, before=self._clock() - receipts.KEEP)

@@ -132,6 +132,11 @@ class FieldsQueue:
             which = and_(which, desired.c.account == row)
         return connection.execute(update(desired).where(which).values(state="due", next_at=0.0)).rowcount
 
+    def again(self, connection: Connection) -> int:
+        """What the destination was told is not to be relied on: all it should show is due again."""
+        told = and_(desired.c.sink == self._sink, desired.c.state == "shown")
+        return connection.execute(update(desired).where(told).values(state="due", shown=None, next_at=0.0)).rowcount
+
     def _binds(self, item: Item) -> dict[str, Any]:
         return {"b_sink": self._sink, "b_account": item.row, "b_body": item.body}
 

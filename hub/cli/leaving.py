@@ -8,10 +8,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hub.cli.context import reading
+from hub.cli.context import load, opened, reading
 from hub.cli.look import Limit, find
-from hub.cli.output import Json, answer, iso, print_json, print_table, when
+from hub.cli.output import Json, answer, aside, iso, print_json, print_table, when
 from hub.store.questions import way
+from sinks.fields_queue import FieldsQueue
 
 
 def deliveries(
@@ -19,10 +20,20 @@ def deliveries(
     sink: Annotated[str | None, typer.Option(help="Only this destination.")] = None,
     account: Annotated[str | None, typer.Option(help="Only this customer: id, reference or name.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only attempts that were refused or put off.")] = False,
+    again: Annotated[
+        str | None,
+        typer.Option(help="Push all this destination should show once more, as after it was restored from a backup."),
+    ] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
     """List the attempts to deliver, newest first, and how each destination does."""
+    if again:
+        settings, _ = load()
+        with opened(settings) as database:
+            many = database.write(FieldsQueue(again).again).result()
+        aside.print(f"{many} accounts are due again at {again}")
+        sink = sink or again
     with reading() as connection:
         whose = find(connection, account) if account else None
         attempts, _ = way.receipt_list(connection, limit=limit, sink=sink, account=whose, failed=failed)

@@ -89,6 +89,7 @@ class Stage:
             HubError: it took longer than three minutes; the message says what was left.
         """
         for sink in self.hub.configured.sinks:
+            await self.hub.deliveries.again(sink.name)  # a stand-in that was stopped has forgotten what it showed
             await self.hub.deliveries.resume(sink.name)
         until = time.monotonic() + _PATIENCE
         while not await self.hub.engine.drained(1.0) or self.hub.deliveries_due():

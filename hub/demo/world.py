@@ -110,8 +110,8 @@ class World:
 
     def worst_hour(self, now: datetime) -> list[Event]:
         """A healthy customer's very bad hour: somebody to be told about."""
-        here = [company for company in self.companies if not company.gone and not company.tickets]
-        company = max(here, key=lambda one: one.mood * one.seats)
+        here = sorted((one for one in self.companies if not one.gone), key=lambda one: -one.mood * one.seats)
+        company = Random(now.isoformat()).choice(here[:20])  # noqa: S311 - another one each time
         events = [event for _ in range(3) for event in self._crisis(company, now)]
         return [
             *events,

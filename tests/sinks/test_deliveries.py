@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 import hub
 from hub.store.database import Database
+from hub.store.schema import desired
 from sinks import worker
 from sinks.delivery import Deliveries
 from sinks.publishing import to_log
@@ -151,6 +153,30 @@ def test_what_was_rejected_is_replayed_all_at_once_or_one_by_its_key(database: D
         await deliveries.stop()
 
     asyncio.run(live())
+
+
+def test_a_destination_that_lost_what_it_showed_is_told_everything_again(database: Database) -> None:
+    crm = Crm()
+    bench = Bench(database, crm)
+    _wanting(database, bench, 3)
+
+    async def live() -> None:
+        deliveries = Deliveries(database, [crm], bench.log.publish)
+        await deliveries.start()
+        await _until(lambda: len(crm.shown) == 3)
+        await _until(lambda: not deliveries_due(database))
+        crm.shown.clear()
+        assert await deliveries.again("crm") == 3
+        await _until(lambda: len(crm.shown) == 3)
+        await deliveries.stop()
+
+    asyncio.run(live())
+
+
+def deliveries_due(database: Database) -> int:
+    with database.read() as connection:
+        states = connection.execute(select(desired.c.state)).scalars().all()
+    return sum(state != "shown" for state in states)
 
 
 def test_live_pages_are_told_whose_delivery_was_recorded(database: Database) -> None:
