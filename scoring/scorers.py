@@ -33,24 +33,34 @@ class Scorers:
         self._config = config
         self._kept: dict[int, Scorer] = {DRAFT: Scorer(config, None)}
         self._through: list[tuple[int, float]] = []
+        self._handed: dict[int, float] = {}
         self.names = self._kept[DRAFT].names
 
     def refresh(self, connection: Connection) -> None:
         """See which versions there are now."""
-        self._through = [(row.version, row.trained_through) for row in connection.execute(_NEWEST)]
+        found = {row.version: row.trained_through for row in connection.execute(_NEWEST)}
+        self._through = sorted((self._handed | found).items(), reverse=True)
 
     def use(self, model: Model) -> None:
         """Take a version that is not in the table (yet)."""
         self._keep(model.version, Scorer(self._config, model))
-        self._through = sorted({*self._through, (model.version, model.trained_through)}, reverse=True)
+        self._handed = {model.version: model.trained_through}
+        self._through = sorted((dict(self._through) | self._handed).items(), reverse=True)
 
     def newest(self, through: float = math.inf) -> int:
         """The newest version taught by nothing that matured after `through`."""
         return next((version for version, trained in self._through if trained <= through), DRAFT)
 
+    @property
+    def plain(self) -> Scorer:
+        """The scorecard before any model."""
+        return self._kept[DRAFT]
+
     def at(self, connection: Connection, version: int) -> Scorer | None:
-        """The scorer of a version; None if it is known neither here nor in the table."""
-        if version not in self._kept:
+        """The scorer of a version; None if it is known neither here nor in the table (any more)."""
+        if version in self._kept:
+            self._kept[version] = self._kept.pop(version)  # the last used is the last to go
+        else:
             body = connection.scalar(select(_MODELS.c.body).where(_MODELS.c.version == version))
             if body is None:
                 return None
@@ -58,7 +68,7 @@ class Scorers:
         return self._kept[version]
 
     def _keep(self, version: int, scorer: Scorer) -> None:
-        """Keep the newest, and the one that was just asked for however old it is."""
         self._kept[version] = scorer
-        for old in sorted(self._kept.keys() - {DRAFT, version})[: -(_KEPT - 1)]:
+        unused = [kept for kept in self._kept if kept not in (DRAFT, version)]
+        for old in unused[: max(0, len(self._kept) - _KEPT)]:
             del self._kept[old]

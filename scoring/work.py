@@ -148,7 +148,8 @@ class Work:
         keep: bool,
     ) -> None:
         rows = self.draft.rows[places]
-        scorer = self._scorer(version)
+        scorer = self.rules.scorers.at(self.connection, version) or self.rules.scorers.plain
+        version = scorer.version
         values = self.rules.measures.read(rows, now)
         scores = scorer.score(values, rows["published"], rows["band"])
         judged = _Judged(scorer, places, now, rows, values, scores)
@@ -168,12 +169,6 @@ class Work:
 
     def _points(self, rows: Any) -> Any:
         return rows.view(self.rules.measures.layout.view)["points"]
-
-    def _scorer(self, version: int) -> Scorer:
-        found = self.rules.scorers.at(self.connection, version)
-        if found is None:
-            raise LookupError(f"model {version} is gone")
-        return found
 
     def _tell(self, judged: _Judged, moved: Integers, causes: Mapping[str, Sequence[str]]) -> None:
         """Say what moved, and why."""

@@ -12,6 +12,7 @@ from scoring.clock import DAY
 from scoring.days import day_of, rounds
 from scoring.intake import Taken
 from scoring.loading import load
+from scoring.model import fresh
 from tests.scoring.room import START, Room, event
 
 MIDNIGHT = START - START % DAY
@@ -213,6 +214,30 @@ def test_a_new_model_that_moves_nobody_is_looked_at_once(wall):
     assert len(wall.healths) == told
     assert wall.rows(select(schema.accounts.c.model_version)) == [(1,)]
     assert wall.tick() is None
+
+
+def test_accounts_last_told_of_by_many_different_models_are_all_compared_with_theirs(wall):
+    for version in range(1, 31):
+        wall.learned(version, base_rate=0.1 + version / 100)
+        wall.take([event("session.started", account=f"acme:customer:{version}", id=str(version))], f"acc_{version}")
+    assert {health.model_version for health in wall.healths} == set(range(1, 31))
+    wall.learned(31)
+    while wall.tick() is not None:
+        pass
+    told = {health.account for health in wall.healths if health.model_version == 31}
+    assert told == {f"acc_{version}" for version in range(1, 31)}
+
+
+def test_a_model_handed_over_is_used_and_one_that_is_gone_leaves_the_scorecard(wall):
+    model = fresh(wall.config)
+    model.version = 7
+    wall.rescore.use(model)
+    wall.take([event("session.started")])
+    assert wall.healths[-1].model_version == 7
+    for version in range(100, 120):
+        wall.rescore._scorers._keep(version, wall.rescore._scorers.plain)
+    wall.take([event("dispute.opened"), event("invoice.failed"), event("contact.left")])
+    assert wall.healths[-1].model_version == 0
 
 
 def test_a_midnight_belongs_to_the_day_it_ends():
