@@ -37,6 +37,8 @@ class Serving:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                interface="asgi3",  # else it guesses, and takes a bound method for something older
+                interface="asgi3",
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
