@@ -38,7 +38,6 @@ class Serving:
             uvicorn.Config(
                 app,
                 interface="asgi3",  # else it guesses, and takes a bound method for something older
-                interface="asgi3",
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
