@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Insert, Update, create_engine, event, insert, make_url, select
@@ -19,6 +20,7 @@ from sqlalchemy.pool import QueuePool
 
 from hub.sdk.errors import ConfigError
 from hub.store import schema
+from hub.store.checkpoints import BACKSTOP, Checkpoints
 
 T = TypeVar("T")
 _Work = tuple[Callable[[Connection], Any], Future[Any]]
@@ -41,9 +43,12 @@ class Database:
             raise ConfigError(
                 f"{self.url.get_backend_name()} is not a database this version runs on; use sqlite:///..."
             )
+        if self.url.database in {None, "", ":memory:"}:
+            raise ConfigError(f"{url} names no file; use sqlite:///relative.db or sqlite:////absolute.db")
         self.engine = _sqlite(url)
         self._jobs: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._ensure_schema()
+        self._checkpoints = Checkpoints(Path(self.url.database or ""))
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._thread.start()
 
@@ -67,6 +72,7 @@ class Database:
         """Finish what was handed in, then stop the writer."""
         self._jobs.put(None)
         self._thread.join()
+        self._checkpoints.close()
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -106,7 +112,7 @@ class Database:
         try:
             with connection.begin():
                 for job, _ in works:
-                    results.append(job(connection))  # noqa: PERF401 - how many there are says where it failed
+                    results.append(job(connection))
         except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in
             if len(works) > 1 and len(results) < len(works):
                 for work in works:  # nothing was committed; alone, each job answers for itself
@@ -128,7 +134,7 @@ def _sqlite(url: str) -> Engine:
         for pragma in (
             "journal_mode=wal",
             "synchronous=full",
-            "wal_autocheckpoint=20000",
+            f"wal_autocheckpoint={BACKSTOP}",
             "cache_size=-65536",
             "busy_timeout=30000",
             "foreign_keys=on",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from hub.sdk.errors import ConfigError
+from hub.store.checkpoints import Checkpoints
 from hub.streams import trimming
 from hub.streams.logfile import (
     PARTITIONS,
@@ -91,6 +92,7 @@ class Log(LogReader):
         except sqlite3.Error as error:
             raise ConfigError(f"cannot use the log {path}: {error}") from None
         super().__init__(path)
+        self._checkpoints = Checkpoints(path)
         self._works: queue.SimpleQueue[_Append | _Job | None] = queue.SimpleQueue()
         self._listeners: list[Listener] = []
         self._closed = threading.Event()
@@ -186,6 +188,7 @@ class Log(LogReader):
             self._works.put(None)
         self._writer.join()
         self._watcher.join()
+        self._checkpoints.close()
         self._writing.close()
         super().close()
 

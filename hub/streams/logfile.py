@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hub.sdk.errors import ConfigError, RetryLaterError
+from hub.store.checkpoints import BACKSTOP
 from hub.streams.room import Record
 
 FORMAT: Final = 1
@@ -80,7 +81,7 @@ decode_extras = msgspec.msgpack.Decoder(dict[int, Extra]).decode
 
 def position(topic: int, partition: int, offset: int) -> int:
     """The key of the segment that begins at this offset."""
-    return (topic << 13 | partition) << _OFFSETS | offset
+    return ((topic << 13) + partition << _OFFSETS) + offset
 
 
 def path_of(url: str) -> Path:
@@ -113,6 +114,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         if not readonly:
             _write_ahead(connection)
             connection.execute("pragma synchronous=full")
+            connection.execute(f"pragma wal_autocheckpoint={BACKSTOP}")
         connection.execute("pragma cache_size=-8192")
     except sqlite3.Error as error:
         raise ConfigError(f"cannot open the log {path}: {error}") from None

@@ -14,12 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from hub.store.database import Database
 from hub.streams.books import Books, Place
 from hub.streams.log import Entry, Log
-from hub.streams.logfile import LogError
 from hub.streams.room import Outbox
 
 log = logging.getLogger(__name__)
@@ -88,7 +85,7 @@ class Publisher:
                     await self._catch_up()
                 else:
                     await self._send()
-            except (LogError, SQLAlchemyError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is committed must get out
                 if not self._failures:
                     log.warning("streams.publishing_stopped", extra={"room": self._books.room, "reason": str(error)})
                 self._failures += 1

@@ -95,8 +95,9 @@ class Streams:
 
     @property
     def failed(self) -> str | None:
-        """Why a room stopped for good (another process has claimed it), or None."""
-        return next((agent.failed for agent in self._all() if agent.failed), None)
+        """Why a room stopped for good (another process has claimed it, its Faust app has crashed), or None."""
+        crashed = (f"{app.conf.id} crashed: {app.crash_reason!r}" for app in self._apps if app.crashed)
+        return next((agent.failed for agent in self._all() if agent.failed), None) or next(crashed, None)
 
     def lag(self) -> dict[tuple[str, str, int], int]:
         """(room, topic, partition) -> records in the log that the room has not committed yet."""
