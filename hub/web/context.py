@@ -44,7 +44,7 @@ class Measure(Protocol):
 
     @property
     def label(self) -> str:
-        """In words."""
+        """In words; `{n}` stands for the number."""
 
     @property
     def value(self) -> float | None:

@@ -42,7 +42,7 @@ class Renderer:
         self._environment.filters |= {
             "exact": words.exact,
             "iso": words.iso,
-            "reading": words.reading,
+            "measured": words.measured,
             "fact": words.fact,
         }
         self._environment.filters |= {"pairs": _pairs, "quoted": partial(quote, safe="")}

@@ -88,8 +88,8 @@ def reading(value: float, unit: str = "") -> str:
     if unit.isupper() and len(unit) == 3:  # noqa: PLR2004 - a currency's code
         return money(value, unit)
     size = abs(value)
-    text = f"{value:,.0f}" if size >= 100 or value == round(value) else f"{value:.2g}" if size < 1 else f"{value:.1f}"  # noqa: PLR2004 - three digits are enough
-    return f"{text} {unit}".rstrip()
+    form = ",.0f" if size >= 10 or value == round(value) else ".1f" if size >= 1 else ".2g"  # noqa: PLR2004 - two digits do
+    return f"{value:{form}} {unit}".rstrip()
 
 
 def fact(value: object, name: str = "") -> str:
@@ -103,6 +103,21 @@ def fact(value: object, name: str = "") -> str:
     if isinstance(value, float | int) and name.endswith("_at") and value > DAY:
         return f"{moment(value):%Y-%m-%d}"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def measured(label: str, value: float | None, unit: str = "") -> str:
+    """What a measure says, as a sentence.
+
+    >>> measured("{n} urgent tickets open", 3.0), measured("use at {n} % of its usual pace", 0.824, "%")
+    ('3 urgent tickets open', 'use at 82 % of its usual pace')
+    >>> measured("{n} urgent tickets open", None), measured("Sign-ins", 1234.0), measured("Rating", 4.5, "of 5")
+    ('urgent tickets open: not known yet', 'Sign-ins: 1,234', 'Rating: 4.5 of 5')
+    """
+    if value is None:
+        return f"{' '.join(label.replace('{n}', '').split()).rstrip(':')}: not known yet"
+    if "{n}" in label:
+        return label.replace("{n}", reading(value * 100 if unit == "%" else value))
+    return f"{label}: {reading(value, unit)}"
 
 
 def ago(then: float | None, now: float) -> str:

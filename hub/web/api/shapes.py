@@ -54,7 +54,7 @@ class MeasureOut(BaseModel):
     """A number kept of an account."""
 
     name: str
-    label: str
+    label: str = Field(description="in words; `{n}` stands for the number")
     value: float | None = Field(description="null: not known yet")
     unit: str
     dimension: str
