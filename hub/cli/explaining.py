@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from hub.cli import context
@@ -27,10 +29,20 @@ def explain(account: Account, *, as_json: Json = False) -> None:
     if why is None:
         raise HubError(f"{account} has no health yet: none of its events counts for a measure")
     if as_json:
-        measures = [msgspec.to_builtins(one) | {"as_of": iso(one.as_of)} for one in why.measures]
-        print_json(msgspec.to_builtins(why) | {"account": found, "as_of": iso(why.as_of), "measures": measures})
+        print_json(_document(found, why))
         return
     _say(account, why)
+
+
+def _document(account: str, why: Explanation) -> dict[str, Any]:
+    """The same, with names for everything and moments as ISO 8601."""
+    document: dict[str, Any] = msgspec.to_builtins(why)
+    return document | {
+        "account": account,
+        "as_of": iso(why.as_of),
+        "drivers": [{name: getattr(driver, name) for name in driver.__struct_fields__} for driver in why.drivers],
+        "measures": [msgspec.to_builtins(one) | {"as_of": iso(one.as_of)} for one in why.measures],
+    }
 
 
 def _say(account: str, why: Explanation) -> None:
