@@ -58,7 +58,7 @@ def torment(folder: Path, chance: random.Random, kills: int) -> tuple[Counter, l
         seed += 1
         point = chance.choice([None, *worker.POINTS])
         child = fork(worker.work, folder, seed, point, drain=False)
-        if ended(child, chance.uniform(0.15, 0.6) if point is None else 1.5):
+        if ended(child, chance.uniform(0.1, 0.5) if point is None else 1.2):
             how["point"] += 1
             continue
         os.kill(child, signal.SIGKILL)

@@ -104,7 +104,7 @@ def vendor(folder: Path, seed: int) -> None:
 def work(folder: Path, seed: int, point: str | None, *, drain: bool) -> None:
     """Run the rooms until killed, or until all is done."""
     chance = random.Random(seed)
-    fuse = Fuse(point, chance.randint(1, 15))
+    fuse = Fuse(point, chance.randint(1, 8))
     database = Database(f"sqlite:///{folder}/hub.db")
     make_tables(database)
     log = FusedLog(folder / "streams.db", fuse)
