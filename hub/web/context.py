@@ -184,7 +184,7 @@ class Context:
         ready: why the program cannot work now, beside what `halted` and the database say; empty if it can.
         deliveries: pause, resume, replay; None where another process owns them.
         replay_dead_letters: sends dead letters through again, by id, and says how many; None likewise.
-        now: unix seconds; the installation's clock.
+        now: unix seconds, the wall's; with `settings.clock = "event"` customers live at the newest event instead.
         door_paths: beginnings of paths that guard themselves (signatures, not tokens).
         version: of the program.
     """

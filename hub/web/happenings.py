@@ -23,7 +23,7 @@ ABOUT: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 _DIMENSIONS: Final = {"sentiment": "relationship", "usage": "adoption", "commercial": "billing"}
 _FOLDED: Final = frozenset({"usage", "session"})  # kinds that say something only by their number
 _QUIET: Final = frozenset(
-    {"name", "contact_name", "email", "domain", "external_id", "owner_email", "parent", "anonymous_id"}
+    {"name", "contact_name", "email", "domain", "external_id", "owner_email", "parent", "status", "subject", "event"}
 )
 _MOST_FACTS: Final = 4
 _LONG: Final = 60
@@ -93,7 +93,7 @@ def timeline(happened: Sequence[Happening], effect: Mapping[str, float], now: fl
 def _alike(one: Happening) -> tuple[object, ...]:
     subject = one.event.kind.split(".", 1)[0]
     if subject in _FOLDED:
-        return (one.event.kind, one.event.occurred_at.date())
+        return (one.event.kind, one.event.properties.get("event"), one.event.occurred_at.date())
     return (one.row,)
 
 
@@ -102,11 +102,11 @@ def _line(same: Sequence[Happening], effect: float) -> Line:
     people = sorted({str(who) for one in same if (who := one.event.properties.get("contact_name"))})
     return Line(
         at=event.occurred_at.timestamp(),
-        what=words.kind(event.kind),
+        what=_what(event),
         subject=event.kind.split(".", 1)[0],
         number=len(same),
         who=people[0] if len(people) == 1 else words.plural(len(people), "person", "people") if people else "",
-        text=event.text or "",
+        text=event.text or str(event.properties.get("subject") or ""),
         money=words.money(float(event.amount), event.currency) if event.amount is not None else "",
         facts=_facts(event) if len(same) == 1 else (),
         source=event.connection,
@@ -115,11 +115,20 @@ def _line(same: Sequence[Happening], effect: float) -> Line:
     )
 
 
+def _what(event: Event) -> str:
+    """Named product events by their name, all else by its kind."""
+    named = event.properties.get("event") if event.kind == "usage.tracked" else None
+    return str(named)[:_LONG] if named else words.kind(event.kind)
+
+
 def _facts(event: Event) -> Sequence[tuple[str, str]]:
     found = [("rating", f"{event.value:g}")] if event.value is not None and "rated" in event.kind else []
     found += [
         (name.replace("_", " "), text if len(text) <= _LONG else f"{text[:_LONG]}…")
         for name, value in event.properties.items()
-        if name not in _QUIET and value is not None and (text := str(value))
+        if name not in _QUIET
+        and value is not None
+        and (text := str(value))
+        and not text.startswith(f"{event.connection}:")
     ]
     return found[:_MOST_FACTS]

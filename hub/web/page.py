@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from hub.store.questions import portfolio
 from hub.web.context import Context
 from hub.web.memo import Memo
 
@@ -17,6 +18,13 @@ class Site:
 
     context: Context
     memo: Memo
+
+    def today(self) -> float:
+        """The time customers live in: the newest event's where the installation's clock says so, else the wall's."""
+        if self.context.settings.clock == "wall":
+            return self.context.now()
+        with self.context.database.read() as connection:
+            return self.memo.ask("newest", lambda: portfolio.newest(connection)) or self.context.now()
 
 
 @dataclass(frozen=True, slots=True)

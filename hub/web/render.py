@@ -45,6 +45,7 @@ class Renderer:
             "measured": words.measured,
             "fact": words.fact,
         }
+        self._environment.filters |= {"sentence": lambda text: text[:1].upper() + text[1:]}
         self._environment.filters |= {"pairs": _pairs, "quoted": partial(quote, safe="")}
         self._environment.filters |= {"age": _age, "due": _due, "day": _day, "since": _since}
         self._environment.globals |= {
@@ -94,9 +95,14 @@ def _pairs(text: str) -> list[tuple[str, Any]]:
 
 
 @pass_context
-def _age(values: Values, then: float | None) -> Markup:
+def _age(values: Values, then: float | None, now: float | None = None) -> Markup:
     """How long ago, with the exact time for those who hover."""
-    return tag("time", words.ago(then, values["now"]), datetime=words.iso(then) or None, title=words.exact(then))
+    return tag(
+        "time",
+        words.ago(then, values["now"] if now is None else now),
+        datetime=words.iso(then) or None,
+        title=words.exact(then),
+    )
 
 
 @pass_context

@@ -37,6 +37,11 @@ PEOPLE = [
     "Ivy Chen",
     "Omar Haddad",
 ]
+_PROPERTIES = {
+    "ticket.opened": {"priority": "urgent", "status": "open"},
+    "usage.tracked": {"event": "Report exported"},
+    "invoice.paid": {"subscription": "zendesk:subscription:7"},
+}
 BAD = [
     (
         "open_urgent_tickets",
@@ -210,10 +215,9 @@ def _around(rows, chance, n, domain, health):
                 "kind": "ticket",
                 "state": msgspec.json.encode(
                     {
-                        "subject": "Export to CSV fails with 504",
-                        "priority": chance.choice(["urgent", "normal"]),
-                        "status": chance.choice(["open", "solved"]),
-                        "opened_at": now - 3 * DAY,
+                        "kind": "ticket",
+                        "status": [now - DAY, "e1", chance.choice(["open", "closed"])],
+                        "priority": [now - DAY, "e1", chance.choice(["urgent", "normal"])],
                     }
                 ),
             }
@@ -223,7 +227,14 @@ def _around(rows, chance, n, domain, health):
             "account": key,
             "reference": f"stripe:subscription:sub_{n}",
             "kind": "subscription",
-            "state": msgspec.json.encode({"status": "active", "amount": 4200, "currency": "EUR", "plan": "Business"}),
+            "state": msgspec.json.encode(
+                {
+                    "kind": "subscription",
+                    "status": [now, "e2", "open"],
+                    "amount": [now, "e2", 4200.0],
+                    "currency": "EUR",
+                }
+            ),
         }
     )
     shown = json.dumps({"Health__c": round(health), "Health_Band__c": band(health), "Health_Reason__c": "usage fell"})
@@ -299,7 +310,7 @@ def _happened(rows, event_id, cause, at, chance):
         currency="EUR" if money else None,
         value=float(chance.randrange(1, 6)) if kind in ("csat.rated", "survey.answered") else None,
         text=text if chance.random() < 0.95 else HOSTILE,
-        properties={"contact_name": who, "priority": "urgent"} if kind.startswith("ticket") else {"contact_name": who},
+        properties={"contact_name": who, **_PROPERTIES.get(kind, {})},
     )
     rows["archive"].append(
         {

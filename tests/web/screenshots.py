@@ -1,4 +1,8 @@
-"""`python -m tests.web.screenshots [folder]`: every page at two widths and both themes, full and empty."""
+"""`python -m tests.web.screenshots [folder] [--whole]`: every page at two widths and both themes, full and empty.
+
+As a screen shows them; with `--whole` down to their end. The few that the documentation shows are kept in the
+repository, see `docs/images/.gitignore`.
+"""
 
 import sys
 from pathlib import Path
@@ -33,7 +37,7 @@ def pages(ids):
     return {**common, "not-found": "/nowhere", **(full if ids else {})}
 
 
-def shoot(browser, url, found, folder, state, *, wait=False):
+def shoot(browser, url, found, folder, state, *, whole):
     """Photograph these pages."""
     for width, (w, h) in WIDTHS.items():
         for theme in THEMES:
@@ -43,23 +47,24 @@ def shoot(browser, url, found, folder, state, *, wait=False):
                 page.goto(url + path)
                 if page.locator("[data-dot]").count():
                     page.wait_for_selector('[data-dot][data-state="live"]')
-                page.screenshot(path=folder / f"{name}-{state}-{width}-{theme}.png", full_page=True)
+                page.screenshot(path=folder / f"{name}-{state}-{width}-{theme}.png", full_page=whole)
             context.close()
 
 
-def main(folder):
+def main(folder, *, whole):
     """Take all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
         with running() as (url, _, ids):
-            shoot(browser, url, pages(ids), folder, "full")
+            shoot(browser, url, pages(ids), folder, "full", whole=whole)
         with running(halted=lambda: [HALTED]) as (url, _, _ids):
-            shoot(browser, url, {"streams": "/streams"}, folder, "halted")
+            shoot(browser, url, {"streams": "/streams"}, folder, "halted", whole=whole)
         with running(full=False) as (url, _, ids):
-            shoot(browser, url, pages(ids), folder, "empty")
+            shoot(browser, url, pages(ids), folder, "empty", whole=whole)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/images"))
+    named = [argument for argument in sys.argv[1:] if argument != "--whole"]
+    main(Path(named[0] if named else "docs/images"), whole="--whole" in sys.argv)

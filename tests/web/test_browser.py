@@ -69,7 +69,9 @@ def test_axe_finds_nothing_wrong(browser, face, theme):
     with opened(browser, color_scheme=theme, bypass_csp=True) as page:
         for path in [*paths(ids), "/nowhere"]:
             page.goto(url + path)
-            found = Axe().run(page).response["violations"]
+            # in the dark only colors differ
+            rules = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if theme == "dark" else None
+            found = Axe().run(page, options=rules).response["violations"]
             told = [(one["id"], one["impact"], one["nodes"][0]["html"][:200]) for one in found]
             assert told == [], path
 

@@ -3,6 +3,8 @@ import time
 
 import pytest
 
+from hub.settings import Settings
+from hub.store import schema
 from hub.store.database import Database
 from tests.web import companies
 from tests.web.conftest import Asker
@@ -85,9 +87,9 @@ def test_drivers_stand_in_words_with_their_sum_at_the_foot(site, one):
 def test_every_tab_of_an_account_is_a_page_of_its_own(site, one):
     expected = {
         "timeline": "Ticket opened",
-        "measures": "not known yet",
+        "measures": "Last rating: not known yet",
         "people": "Head of operations",
-        "things": "Subscription",
+        "things": "Subscription €4,200 status open",
         "deliveries": "Health_Band__c",
         "ledger": "What moved it",
     }
@@ -102,7 +104,7 @@ def test_the_timeline_is_narrowed_to_one_side_of_the_relationship(site, one):
     page = page[page.index("Everything Support Billing") :]
     assert "Invoice" in page or "Subscription changed" in page
     assert "Ticket opened" not in page
-    assert "Usage tracked" not in page
+    assert "Report exported" not in page
 
 
 def test_the_timeline_goes_on_where_it_ended(site, one):
@@ -157,6 +159,38 @@ def test_a_dead_letter_shows_its_bytes_and_its_reason(site):
     assert "invoice has no customer" in text
     assert "00 ff fe 20" in site.ask("/dead-letters/stripe%2Fevents:3:0").text
     assert site.ask("/dead-letters/none").status_code == 404
+
+
+def test_a_pause_is_no_alarm_but_a_refused_key_is(tmp_path):
+    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
+        told = []
+        for paused, reason in ((1, "until Monday"), (2, "401: invalid grant")):
+            database.write(
+                lambda connection, paused=paused, reason=reason: connection.execute(
+                    schema.destinations.insert()
+                    .prefix_with("or replace")
+                    .values(sink="crm", paused=paused, reason=reason)
+                )
+            ).result()
+            site = Asker(context(database, full=False))
+            told.append((words(site.ask("/deliveries").text), site.ask("/streams").text))
+    (by_hand, held), (refused, stopped) = told
+    assert "Paused" in by_hand
+    assert "Until Monday. What it should show is kept." in by_hand
+    assert 'aria-label="Everything flows"' in held
+    assert "Refused our key" in refused
+    assert 'aria-label="Stands still: crm"' in stopped
+
+
+def test_old_data_is_looked_at_from_its_own_time(tmp_path):
+    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
+        ids = companies.fill(database, number=4, history=False)
+        much_later = companies.NOW + 900 * companies.DAY
+        settings = Settings(clock="event")
+        site = Asker(context(database, settings=settings, now=lambda: much_later))
+        assert "years ago" not in words(site.ask("/").text)
+        assert "months ago" not in words(site.ask(f"/accounts/{ids[0]}?tab=ledger").text)
+        assert "months ago" in words(Asker(context(database, now=lambda: much_later)).ask(f"/accounts/{ids[0]}").text)
 
 
 def test_without_its_owner_here_nothing_can_be_replayed(filled):

@@ -14,6 +14,7 @@ from hub.sdk.health import Health
 from hub.store.questions import paging
 from hub.store.schema import accounts, archive, contacts, entities, labels, ledger, links, merges, profiles
 
+_KEPT = 3  # a fact is kept as [when, event id, value]
 _events = msgspec.json.Decoder(Event)
 _healths = msgspec.json.Decoder(Health)
 
@@ -31,7 +32,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """An entity's last state: a ticket, a subscription, an invoice, an opportunity."""
+    """An entity's last state: a ticket, a subscription, an invoice, an opportunity; the newest value of each fact."""
 
     reference: str
     kind: str
@@ -102,7 +103,7 @@ def things(connection: Connection, account: str, limit: int = 500) -> list[Thing
         .order_by(entities.c.kind, entities.c.reference)
         .limit(limit)
     )
-    return [Thing(r.reference, r.kind, _object(bytes(r.state))) for r in connection.execute(asked)]
+    return [Thing(r.reference, r.kind, _latest(_object(bytes(r.state)))) for r in connection.execute(asked)]
 
 
 def entries(
@@ -199,6 +200,11 @@ def _object(text: bytes | str) -> dict[str, Any]:
     except msgspec.DecodeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _latest(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they are, without the times that order them."""
+    return {name: kept[2] if isinstance(kept, list) and len(kept) == _KEPT else kept for name, kept in state.items()}
 
 
 def _newest(text: bytes | str | None) -> dict[str, Any]:

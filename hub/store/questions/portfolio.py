@@ -136,6 +136,12 @@ def spread(connection: Connection) -> Spread:
     return Spread(count.by_band, largest, count.at_risk, count.bins)
 
 
+def newest(connection: Connection) -> float | None:
+    """When the newest event of all happened."""
+    found: float | None = connection.scalar(select(func.max(accounts.c.last_event_at)))
+    return found
+
+
 def count(connection: Connection, wanted: Wanted) -> int:
     """How many customers are wanted."""
     return connection.scalar(select(func.count()).select_from(_ALL).where(_where(wanted))) or 0

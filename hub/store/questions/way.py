@@ -12,6 +12,7 @@ from hub.store.questions import paging
 from hub.store.schema import alerts, archive, dead_letters, desired, destinations, offsets, receipts
 
 DAY = 86_400.0
+_REFUSED = 2  # what `destinations.paused` holds when our key was refused, not a person paused it
 _RECENT = 5_000  # newest events that rates are read from
 
 
@@ -28,6 +29,7 @@ class Destination:
     """How one destination does.
 
     Attributes:
+        paused: nothing is pushed; `refused` says that it was not a person who paused it: our key was refused.
         shape: what it takes; None until there was something for it.
         states: records (fields) and alerts by state: due, pending, shown or sent, rejected, absent.
         outcomes: attempts of the last 24 hours by outcome.
@@ -37,6 +39,7 @@ class Destination:
     sink: str
     shape: Literal["fields", "alerts"] | None = None
     paused: bool = False
+    refused: bool = False
     reason: str | None = None
     open_until: float = 0.0
     failures: int = 0
@@ -109,7 +112,7 @@ def every_destination(connection: Connection, now: float) -> list[Destination]:
 
     for row in connection.execute(select(destinations)):
         one = of(row.sink)
-        one.paused, one.reason = bool(row.paused), row.reason
+        one.paused, one.refused, one.reason = bool(row.paused), row.paused == _REFUSED, row.reason
         one.open_until, one.failures = row.open_until, row.failures
     shapes: tuple[Literal["fields", "alerts"], ...] = ("fields", "alerts")
     for table, shape in zip((desired, alerts), shapes, strict=True):

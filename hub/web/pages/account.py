@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from hub.sdk.health import Health
 from hub.store.questions import account, movement, portfolio, way
 from hub.store.questions.paging import CursorError, encode
-from hub.web import happenings
+from hub.web import happenings, words
 from hub.web.context import Explanation
 from hub.web.page import Asked, Page, Site
 from hub.web.refusal import RefusedError
@@ -33,6 +33,7 @@ RANGES: Final = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", 
 _EVENTS: Final = 60  # lines of a timeline's page
 _ENTRIES: Final = 40  # rows of the ledger's
 _DRIVERS: Final = 8
+_OPEN: Final = ("open", "active", "new", "pending", "overdue", "past_due")
 _BESIDE: Final = 0.001  # seconds after a move: a ledger that goes on from there begins with it
 _LEAST_MARK: Final = 1.0  # points below which a move is not named on the picture
 
@@ -56,7 +57,7 @@ def find(connection: Connection, reference: str) -> str:
 
 def view(site: Site, asked: Asked) -> Page:
     """One account."""
-    now = site.context.now()
+    now = site.today()
     tab = asked.query.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
     with site.context.database.read() as connection:
@@ -67,6 +68,7 @@ def view(site: Site, asked: Asked) -> Page:
         weeks = movement.histories(connection, [key], [now - DAY, now - 7 * DAY])[key]
         values: dict[str, Any] = {
             "now": now,
+            "wall": site.context.now(),
             "asked": asked,
             "row": row,
             "why": why,
@@ -79,7 +81,7 @@ def view(site: Site, asked: Asked) -> Page:
             "trust": trust(why.measures if why else (), why.model_version if why else 0,
                            site.memo.ask("outcomes", lambda: account.outcomes_learned(connection))),
             "facts": _facts(account.facts(connection, key)),
-            "references": account.references(connection, key),
+            "references": _names(connection, key),
             "shown": way.shown(connection, key),
             "tab": tab,
             "tabs": TABS,
@@ -144,6 +146,12 @@ def _drivers(why: Explanation | None) -> dict[str, Any]:
     }
 
 
+def _names(connection: Connection, key: str) -> list[str]:
+    """The references of the company, without those of its people."""
+    people = {person.reference for person in account.people(connection, key, limit=1_000)}
+    return [reference for reference in account.references(connection, key) if reference not in people][:8]
+
+
 def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = {"name", "domain", "owner", "owner_email", "renewal_on", "external_id", "parent", "mrr", "currency"}
     return [
@@ -160,7 +168,7 @@ def _tab(connection: Connection, key: str, tab: str, asked: Asked, now: float) -
             case "people":
                 return {"people": account.people(connection, key)}
             case "things":
-                return {"things": account.things(connection, key)}
+                return {"things": _things(account.things(connection, key))}
             case "deliveries":
                 receipts, older = way.receipt_list(connection, limit=_ENTRIES, account=key, cursor=cursor)
                 return {"receipts": receipts, "told": way.told(connection, key), "older": older}
@@ -178,6 +186,17 @@ def _tab(connection: Connection, key: str, tab: str, asked: Asked, now: float) -
                 return {}
     except CursorError as error:
         raise RefusedError(400, str(error), code="bad_cursor") from None
+
+
+def _things(found: Sequence[account.Thing]) -> list[tuple[account.Thing, str, dict[str, Any]]]:
+    """Each with its money in words and what else is worth reading; open ones first."""
+    shown = []
+    for thing in sorted(found, key=lambda thing: (thing.state.get("status") not in _OPEN, thing.kind)):
+        state = {k: v for k, v in thing.state.items() if k not in ("kind", "subject", "currency") and v is not None}
+        amount = state.pop("amount", None)
+        told = words.money(float(amount), thing.state.get("currency")) if isinstance(amount, int | float) else ""
+        shown.append((thing, told, state))
+    return shown
 
 
 def _timeline(connection: Connection, key: str, asked: Asked, now: float) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Mover:
 
 def view(site: Site, asked: Asked) -> Page:
     """The portfolio, filtered and sorted as the URL says."""
-    now = site.context.now()
+    now = site.today()
     since = (now - DAY) // _FRESH * _FRESH
     wanted = _wanted(asked)
     with site.context.database.read() as connection:

@@ -154,7 +154,7 @@ def _with_unused(places: Sequence[Destination], sinks: Sequence[str]) -> list[De
 def _destination(place: Destination, now: float) -> tuple[str, Literal["flowing", "idle", "behind", "halted"]]:
     due = place.states.get("due", 0) + place.states.get("pending", 0)
     if place.paused:
-        return place.reason or "paused", "halted"
+        return place.reason or "paused by hand", "halted" if place.refused else "behind"
     if place.open_until > now:
         return f"tries again {words.ago(place.open_until, now)}", "halted"
     if due:

@@ -19,7 +19,7 @@
       const was = known.get(row.dataset.key);
       let here = row;
       if (was && was.outerHTML === row.outerHTML) here = was;
-      else if (was) row.classList.add("changed");
+      else if (was && was.dataset.value !== row.dataset.value) row.classList.add("changed");
       if (old.children[n] !== here) {
         if (was && was !== here && was.parentNode === old) was.replaceWith(here);
         if (old.children[n] !== here) old.insertBefore(here, old.children[n] || null);
