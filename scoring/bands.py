@@ -23,6 +23,7 @@ _ANCHOR: Final = math.log(AT_BASE / (100.0 - AT_BASE))
 BANDS: Final[tuple[Band, ...]] = get_args(Band)
 """Best first; a band's code is its place here."""
 NO_BAND: Final = -1
+LEFT: Final = BANDS.index("left")
 
 
 def health(above_base: Floats) -> Floats:
@@ -57,7 +58,7 @@ def bands(healths: Floats, was: Codes, borders: Floats, hysteresis: float) -> Co
 
     Args:
         healths: (n,), 0 to 100.
-        was: (n,) codes before, `NO_BAND` where there was none.
+        was: (n,) codes before, `NO_BAND` where there was none. `LEFT` is not given here: health does not say it.
         borders: as `borders` gives them.
         hysteresis: points, 0 or more.
     """
@@ -65,4 +66,5 @@ def bands(healths: Floats, was: Codes, borders: Floats, hysteresis: float) -> Co
         len(borders) - np.searchsorted(borders, healths + leeway, side="right")
         for leeway in (hysteresis, -hysteresis, 0.0)
     )
-    return np.where(was == NO_BAND, plain, np.clip(was, best, worst)).astype(np.int8)
+    fresh = (was == NO_BAND) | (was == LEFT)
+    return np.where(fresh, plain, np.clip(was, best, worst)).astype(np.int8)

@@ -59,6 +59,8 @@ def words(measure: Measure, value: float) -> str:
 
 def _countable(measure: Measure, value: float) -> float:
     """What people can count they want whole: a ticket that has faded to 0.4 is still the one ticket there was."""
+    if not math.isfinite(value):
+        return value
     match measure.family:
         case "count":
             return max(1.0, round(value)) if value >= _FADED else 0.0

@@ -18,7 +18,7 @@ from hub.streams.room import Message
 from scoring import snapshots
 from scoring.accounts import Draft
 from scoring.arrays import Floats
-from scoring.bands import BANDS, NO_BAND
+from scoring.bands import BANDS, LEFT, NO_BAND
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Outcome
@@ -152,6 +152,7 @@ class Work:
         version = scorer.version
         values = self.rules.measures.read(rows, now)
         scores = scorer.score(values, rows["published"], rows["band"])
+        scores.band[self.rules.measures.gone(rows)] = LEFT
         judged = _Judged(scorer, places, now, rows, values, scores)
         moved = np.isnan(rows["published"]) | (scores.band != rows["band"])
         moved |= np.abs(scores.health - rows["published"]) >= LEAST

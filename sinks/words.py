@@ -8,7 +8,13 @@ from typing import Final
 from hub.sdk.actions import Action
 from hub.sdk.health import Band, Driver
 
-BANDS: Final[dict[Band, str]] = {"thriving": "thriving", "steady": "steady", "watch": "watch", "at_risk": "at risk"}
+BANDS: Final[dict[Band, str]] = {
+    "thriving": "thriving",
+    "steady": "steady",
+    "watch": "watch",
+    "at_risk": "at risk",
+    "left": "left",
+}
 _NAME, _TEXT = 80, 120  # longest of each, in characters
 
 

@@ -20,8 +20,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 answer: Final = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 aside: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
-BAND_STYLE: Final = {"thriving": "green", "steady": "default", "watch": "yellow", "at_risk": "red"}
-BAND_WORD: Final = {"thriving": "▲ thriving", "steady": "● steady", "watch": "◆ watch", "at_risk": "▼ at risk"}
+BAND_STYLE: Final = {"thriving": "green", "steady": "default", "watch": "yellow", "at_risk": "red", "left": "dim"}
+BAND_WORD: Final = {
+    "thriving": "▲ thriving",
+    "steady": "● steady",
+    "watch": "◆ watch",
+    "at_risk": "▼ at risk",
+    "left": "○ left",
+}
 
 
 def print_json(document: Any) -> None:

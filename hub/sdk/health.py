@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-Band = Literal["thriving", "steady", "watch", "at_risk"]
+Band = Literal["thriving", "steady", "watch", "at_risk", "left"]
+"""Best first; `left` is a customer no more, whatever its health."""
 
 
 class Driver(msgspec.Struct, frozen=True, array_like=True):

@@ -69,6 +69,8 @@ def decide(health: Health, told: Told, now: float, rules: Rules) -> Verdict:
         now: unix seconds.
         rules: how loud to be.
     """
+    if health.band == "left":  # too late to be told of; whoever comes back is judged anew
+        return Verdict(None, health.at, replace(told, open=False, held_since=None))
     news = now - health.at <= rules.fresh
     if health.band != "at_risk":
         kind: Kind | None = "band_recovered" if told.open and news else None

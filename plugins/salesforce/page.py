@@ -12,6 +12,7 @@ _BANDS: Final = {
     "steady": ("●", "steady"),
     "watch": ("◆", "watch"),
     "at_risk": ("▼", "at risk"),
+    "left": ("○", "left"),
 }
 _COLUMNS: Final = ("Account", "Owner", "Health", "Band", "Drivers", "Churn risk", "Renewal", "As of")
 _NUMBERS: Final = {"Health", "Churn risk", "Renewal", "As of"}

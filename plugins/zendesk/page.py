@@ -13,6 +13,7 @@ _BANDS: Final = {
     "steady": ("●", "steady"),
     "watch": ("◆", "watch"),
     "at_risk": ("▼", "at risk"),
+    "left": ("○", "left"),
 }
 _COLUMNS: Final = ("Organization", "Open tickets", "Health", "Band", "Drivers", "Churn risk", "As of")
 _PAGE: Final = Template("""<!doctype html>

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final, Literal
+from typing import Final
 
 from hub.sdk.contracts import Delivery
 from hub.sdk.events import Scalar
-from hub.sdk.health import Health
+from hub.sdk.health import Band, Health
 from sinks.words import BANDS, clean, halves, signed
 
 _SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
@@ -42,7 +42,7 @@ class View:
     subject: str
     name: str
     health: str
-    band: Literal["thriving", "steady", "watch", "at_risk"]
+    band: Band
     band_word: str
     headline: str
     was: str

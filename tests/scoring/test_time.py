@@ -72,6 +72,21 @@ def test_of_a_customer_who_is_gone_nothing_is_predicted_until_it_returns(wall):
     assert len(wall.rows(select(schema.snapshots))) == 2
 
 
+def test_a_customer_who_leaves_is_said_to_have_left_and_to_be_back_when_it_returns(wall):
+    wall.take([event("subscription.started", START), event("usage.tracked", START + 1)])
+    wall.take([event("subscription.cancelled", START + 60)])
+    assert wall.healths[-1].band == "left"
+    assert wall.rows(select(schema.accounts.c.band)) == [("left",)]
+    wall.take([event("subscription.resumed", START + 120)])
+    assert (wall.healths[-1].was_band, wall.healths[-1].band) == ("left", wall.healths[0].band)
+
+
+def test_leaving_and_returning_may_be_heard_of_in_any_order(wall):
+    wall.take([event("subscription.resumed", START + 120)])
+    wall.take([event("subscription.cancelled", START + 60)])
+    assert wall.healths[-1].band != "left"
+
+
 def test_a_late_outcome_within_the_horizon_still_counts(wall):
     wall.take([started()])
     wall.pass_days(50)

@@ -116,3 +116,12 @@ def test_however_health_moves_people_are_not_flooded_and_what_they_last_heard_is
     assert all(one != other for one, other in pairwise(heard))
     for (before, high), (later, low) in pairwise(falls):
         assert later - before >= RULES.quiet or low <= high - RULES.worse
+
+
+def test_who_has_left_is_no_news_and_is_told_of_anew_when_it_comes_back_at_risk() -> None:
+    told = Told(at=NOW, health=30.0, open=True)
+    gone = decide(_health(12.0, "left", "at_risk"), told, NOW, Rules())
+    assert gone.kind is None
+    assert not gone.told.open
+    back = decide(_health(15.0, "at_risk", "left"), gone.told, NOW, Rules())
+    assert back.kind == "band_fell"
