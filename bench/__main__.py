@@ -1,0 +1,57 @@
+"""`python -m bench [NAME ...] [--json]`: every bench, or those that are named."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from importlib import import_module
+from typing import Final
+
+from bench.result import Result
+
+NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run and print; 0 whether or not the goals hold: a bench tells, it does not judge."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all unless named")
+    parser.add_argument("--json", action="store_true", help="one JSON list on standard output, and nothing else there")
+    asked = parser.parse_args(words)
+    if unknown := [name for name in asked.names if name not in NAMES]:
+        parser.error(f"there is no bench {unknown[0]}; there are {', '.join(NAMES)}")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    results: list[Result] = []
+    for name in asked.names or NAMES:
+        began = time.monotonic()
+        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+        found = import_module(f"bench.{name}").run()
+        print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+        results += found
+    if asked.json:
+        print(json.dumps([result._asdict() for result in results], indent=2))
+    else:
+        print(table(results))
+    return 0
+
+
+def table(results: list[Result]) -> str:
+    """For people."""
+    rows = [("", "", "", "goal", "")]
+    rows += [(r.name, f"{r.value:,}", r.unit, r.goal, _mark(r)) for r in results]
+    wide = [max(len(row[place]) for row in rows) for place in range(4)]
+    return "\n".join(
+        f"{name:<{wide[0]}}  {value:>{wide[1]}}  {unit:<{wide[2]}}  {goal:<{wide[3]}}  {mark}".rstrip()
+        for name, value, unit, goal, mark in rows
+    )
+
+
+def _mark(result: Result) -> str:
+    return "" if not result.goal else "holds" if result.holds else "DOES NOT HOLD"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
