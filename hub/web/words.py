@@ -19,6 +19,7 @@ BAND_WORDS: Final[Mapping[Band, str]] = {
     "steady": "Steady",
     "watch": "Watch",
     "at_risk": "At risk",
+    "left": "Left",
 }
 _SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "AUD": "A$", "CAD": "C$"}
 

@@ -46,6 +46,18 @@ def test_customers_are_found_by_band_name_and_reference(site):
     assert site.ask("/api/accounts", params={"q": "100%_"}).json()["total"] == 0  # no wildcards of ours leak
 
 
+def test_a_customer_who_left_is_listed_only_when_asked_for(tmp_path):
+    with companies_in(tmp_path) as database:
+        gone = database.ids[0]
+        leave = update(schema.accounts).where(schema.accounts.c.id == gone).values(band="left")
+        database.write(lambda connection: connection.execute(leave)).result()
+        site = Asker(context(database))
+        everybody = [one["id"] for one in site.ask("/api/accounts").json()["accounts"]]
+        assert sorted([*everybody, gone]) == sorted(database.ids)
+        assert [one["id"] for one in site.ask("/api/accounts?band=left").json()["accounts"]] == [gone]
+        assert "1 customer left" in site.ask("/").text
+
+
 def test_an_account_is_found_by_any_vendors_reference_even_with_a_slash(site, one):
     for reference in (one, "zendesk:organization:1000", "segment:group:northwindtraders/0"):
         answer = site.ask(f"/api/accounts/{quote(reference, safe='')}")

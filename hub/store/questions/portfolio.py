@@ -12,7 +12,7 @@ from hub.sdk.health import Band
 from hub.store.questions import paging
 from hub.store.schema import accounts, links, profiles
 
-BANDS: Final[tuple[Band, ...]] = ("at_risk", "watch", "steady", "thriving")
+BANDS: Final[tuple[Band, ...]] = ("at_risk", "watch", "steady", "thriving", "left")
 BIN: Final = 2.5  # points of health in a bar of the spread
 BINS: Final = 40
 _LAST_TEXT = "\U0010ffff"
@@ -44,7 +44,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which customers, in which order. `low` and `high` are bounds of health, `high` excluded."""
+    """Which customers, in which order. `low` and `high` are bounds of health, `high` excluded.
+
+    Those who left are among them only when asked for by their band, or searched for by name.
+    """
 
     text: str = ""
     band: Band | None = None
@@ -58,7 +61,7 @@ class Spread:
     """The whole portfolio, counted.
 
     Attributes:
-        by_band: customers in each band; those not scored yet are under None.
+        by_band: customers in each band, also `left`; those not scored yet are under None. Nothing else counts who left.
         mrr: money a month by currency, largest first.
         at_risk: the part of `mrr` that customers at risk pay.
         bins: customers by health, `BINS` bars of `BIN` points.
@@ -71,8 +74,8 @@ class Spread:
 
     @property
     def total(self) -> int:
-        """How many customers there are."""
-        return sum(self.by_band.values())
+        """How many customers there are; those who left are none any more."""
+        return sum(number for band, number in self.by_band.items() if band != "left")
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class _Count:
 
 _ALL = accounts.outerjoin(profiles, profiles.c.account == accounts.c.id)
 _HERE = profiles.c.merged_into.is_(None)
+_STAYS = or_(accounts.c.band.is_(None), accounts.c.band != "left")
 _COLUMNS = (
     accounts.c.id,
     profiles.c.name,
@@ -126,6 +130,8 @@ def spread(connection: Connection) -> Spread:
     count = _Count()
     for band, currency, place, number, money in connection.execute(asked):
         count.by_band[band] = count.by_band.get(band, 0) + number
+        if band == "left":
+            continue
         if place is not None:
             count.bins[max(0, place)] += number
         if money:
@@ -188,6 +194,8 @@ def _where(wanted: Wanted) -> ColumnElement[bool]:
     asked: list[ColumnElement[bool]] = [_HERE]
     if wanted.band:
         asked.append(accounts.c.band == wanted.band)
+    elif not wanted.text.strip():
+        asked.append(_STAYS)
     if wanted.low is not None:
         asked.append(accounts.c.health >= wanted.low)
     if wanted.high is not None:

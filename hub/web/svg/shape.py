@@ -15,6 +15,7 @@ _DRAWN: Final[dict[Band, Markup]] = {
     "steady": tag("circle", cx=5, cy=5, r=3.9),
     "watch": tag("path", d="M5 .2 9.8 5 5 9.8.2 5z"),
     "at_risk": tag("path", d="M5 9.2.4 1h9.2z"),
+    "left": tag("circle", cx=5, cy=5, r=3.4, fill="none", stroke="currentColor", stroke_width=1.4),
 }
 
 
