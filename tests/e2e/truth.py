@@ -1,0 +1,69 @@
+"""What an installation knows, apart from when and in what order it came to know it: to compare two of them."""
+
+from collections import Counter
+from contextlib import closing
+
+import numpy as np
+from sqlalchemy import select
+
+from hub.registry import Registry
+from hub.store import schema
+from hub.store.database import Database
+from hub.streams.accounting import Books, archived, books
+from hub.streams.logfile import LogReader
+from scoring.accounts import measures_of, stored
+from scoring.loading import load
+from scoring.scorers import Scorers
+
+
+def accounted(folder) -> tuple[Books, int]:
+    """The books, and the rows of the archive counted one by one."""
+    with (
+        Database(f"sqlite:///{folder}/hub.db") as database,
+        closing(LogReader(folder / "streams.db")) as log,
+        database.read() as connection,
+    ):
+        return books(connection, log), archived(connection)
+
+
+def applied(folder):
+    """(connection, event id) -> how often the archive has it."""
+    table = schema.archive
+    with Database(f"sqlite:///{folder}/hub.db") as database, database.read() as connection:
+        return Counter(tuple(row) for row in connection.execute(select(table.c.connection, table.c.event)))
+
+
+def knowledge(folder, at, scoring=None):
+    """Everything it knows of its customers.
+
+    Returns:
+        measures: account -> its values at `at` in unix seconds, NaN where nothing is known.
+        the rest: sets of rows of links, contacts and things, without the moments they were written.
+    """
+    config = load(scoring, Registry().measures())
+    measures = measures_of(config, Scorers(config).names)
+    with Database(f"sqlite:///{folder}/hub.db") as database, database.read() as connection:
+        ids = connection.scalars(select(schema.accounts.c.id)).all()
+        values = {one: measures.read(stored(connection, one, measures.layout), at)[0] for one in ids}
+        of = schema.entities.c
+        things = connection.execute(select(of.account, of.reference, of.kind, of.state)).all()
+        links = connection.execute(select(schema.links.c.reference, schema.links.c.account)).all()
+        people = connection.execute(select(schema.contacts.c.reference, schema.contacts.c.account)).all()
+        of = schema.profiles.c
+        profiles = connection.execute(select(of.account, of.name, of.owner, of.mrr, of.renewal_on)).all()
+    return values, {
+        "things": set(map(tuple, things)),
+        "links": set(map(tuple, links)),
+        "people": set(map(tuple, people)),
+        "profiles": set(map(tuple, profiles)),
+    }
+
+
+def assert_same_knowledge(one, other, at, scoring=None):
+    """Fail where two installations differ in what they know."""
+    ours, rows = knowledge(one, at, scoring)
+    theirs, their_rows = knowledge(other, at, scoring)
+    assert ours.keys() == theirs.keys()
+    assert rows == their_rows
+    for account in ours:
+        np.testing.assert_allclose(ours[account], theirs[account], rtol=1e-5, err_msg=account)
