@@ -17,8 +17,8 @@ PAGES = [
     ROOT / "sinks" / "README.md",
 ]
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_INLINE = re.compile(r"(?<!`)`((?:pulsehub|make) [^`]+)`(?!`)")
-_WORD = re.compile(r"[\w./-]*\b(?:pulsehub|make)$")
+_INLINE = re.compile(r"(?<!`)`((?:[\w./-]+/)?(?:pulsehub|make) [^`]+)`(?!`)")
+_PROGRAM = re.compile(r"(?:[\w./-]+/)?(pulsehub|make)")
 
 
 class Block(NamedTuple):
@@ -42,25 +42,21 @@ def commands(page):
     """Every `pulsehub ...` and `make ...` a page tells people to type, as lists of words."""
     lines = [line for block in blocks(page) if block.language in ("", "sh", "console") for line in _lines(block.text)]
     lines += _INLINE.findall(_FENCE.sub("", page.read_text()).replace("\n", " "))
-    found = []
-    for line in lines:
-        words = _words(line)
-        at = next((n for n, word in enumerate(words) if "=" not in word and word not in ("sudo", "exec")), None)
-        if at is not None and words[at] in ("-u",):
-            continue
-        starts = [n for n, word in enumerate(words) if _WORD.fullmatch(word) and (n == at or words[n - 1] == "pulsehub")]
-        if starts:
-            found.append([Path(words[starts[-1]]).name, *words[starts[-1] + 1 :]])
-    return found
+    return [words for line in lines if (words := _command(line))]
+
+
+def _command(line):
+    """The words of one of our commands, whatever stands before it: settings, `sudo`, another program's options."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return []
+    for at, word in enumerate(words):
+        if (program := _PROGRAM.fullmatch(word)) and (at == 0 or "bin/" in word or "=" in words[at - 1]):
+            return [program[1], *words[at + 1 :]]
+    return []
 
 
 def _lines(text):
     joined = text.replace("\\\n", " ")
     return [re.sub(r"^\s*\$ ", "", line) for line in joined.splitlines()]
-
-
-def _words(line):
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return []

@@ -36,21 +36,22 @@ HEAD = """\
 
 <!-- made by `python -m tests.docs.settings_page --write`; a test fails when it is out of date -->
 
-A setting is written in the environment (`PULSEHUB_PORT=8421`) or in a file, `pulsehub.toml` (`port = 8421`). The environment
-wins. The file is the one `--config` names, else `PULSEHUB_CONFIG`, else `./pulsehub.toml`, else `pulsehub.toml` in the data
-folder; exactly one is read. Relative paths in a file begin where the file is. In TOML a vendor's settings stand in a table of
-its name: `PULSEHUB_ZENDESK_URL` is `url` in `[zendesk]`.
+A setting is written in the environment (`PULSEHUB_PORT=8421`) or in a file, `pulsehub.toml` (`port = 8421`). The
+environment wins. The file is the one `--config` names, else `PULSEHUB_CONFIG`, else `./pulsehub.toml`, else
+`pulsehub.toml` in the data folder; exactly one is read. Relative paths in a file begin where the file is. In TOML a
+vendor's settings stand in a table of its name: `PULSEHUB_ZENDESK_URL` is `url` in `[zendesk]`.
 
-In a file a setting that takes several is one text, too, separated by commas. A misspelt key is an error in the file and among a
-vendor's settings; a misspelt `PULSEHUB_*` of the installation itself is not noticed.
+In a file a setting that takes several is one text, too, separated by commas. A misspelt key is an error in the file
+and among a vendor's settings; a misspelt `PULSEHUB_*` of the installation itself is not noticed.
 
 A vendor without settings registers nothing. Half a configuration stops the start and names the key that is missing.
 `pulsehub plugins` shows what came of it, `pulsehub doctor` checks it. [An example file](../deploy/pulsehub.toml).
 
-**Secrets** never appear in logs, pages or errors. Where several are taken all of them are active: that is how they are
-[rotated](operate.md#rotate-a-secret).
+**Secrets** never appear in logs, pages or errors. Where several are taken all of them are active: that is how they
+are [rotated](operate.md#rotate-a-secret).
 
-**A second connection** of a vendor has a name and a table of its own in the file, and takes the same settings as the first:
+**A second connection** of a vendor has a name and a table of its own in the file, and takes the same settings as the
+first:
 
 ```toml
 [connections.zendesk-emea]
@@ -58,14 +59,15 @@ plugin = "zendesk"
 signing_secret = "..."    # listens at /in/zendesk-emea
 ```
 
-A second Segment would want the same paths as the first, and is refused. E-mail and webhooks out have one configuration each.
+A second Segment would want the same paths as the first, and is refused. E-mail and webhooks out have one
+configuration each.
 
 """
 NOTES = """
-`PULSEHUB_BROKER_URL` and `PULSEHUB_DATABASE_URL` take `sqlite:///relative.db` or `sqlite:////absolute.db` in this version.
-`PULSEHUB_REDIS_URL` is reserved: `pulsehub doctor` asks whether it answers, nothing else uses it yet. `PULSEHUB_PUBLIC_URL`,
-unless set, is the address listened on. A changed `PULSEHUB_PARTITIONS` is ignored: an installation keeps the number it was made
-with.
+`PULSEHUB_BROKER_URL` and `PULSEHUB_DATABASE_URL` take `sqlite:///relative.db` or `sqlite:////absolute.db` in this
+version. `PULSEHUB_REDIS_URL` is reserved: `pulsehub doctor` asks whether it answers, nothing else uses it yet.
+`PULSEHUB_PUBLIC_URL`, unless set, is the address listened on. A changed `PULSEHUB_PARTITIONS` is ignored: an
+installation keeps the number it was made with.
 """
 
 

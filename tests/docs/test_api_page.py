@@ -4,10 +4,13 @@ import ast
 import json
 import re
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 
+from hub.sdk.health import Band
 from hub.store.database import Database
+from hub.store.questions.portfolio import SORTS
 from hub.web.refusal import CODES
 from tests.docs.pages import ROOT, blocks
 from tests.web import companies
@@ -15,9 +18,7 @@ from tests.web.conftest import Asker
 from tests.web.serving import context
 
 PAGE = ROOT / "docs" / "api.md"
-ASKED = [
-    (first.text.split()[1], second) for first, second in pairwise(blocks(PAGE)) if first.language == "http"
-]
+ASKED = [(first.text.split()[1], second) for first, second in pairwise(blocks(PAGE)) if first.language == "http"]
 OPEN = {"states", "outcomes", "fields", "context", "properties"}  # whose keys are data
 
 
@@ -42,7 +43,9 @@ def differences(told, real, where=""):
         if where == ".events":  # an event leaves out what it does not say: the fullest one is told
             real = [max(real, key=len)]
         return [one for answer in real for one in differences(told[0], answer, where)] if told else []
-    kinds = {type(None)} | ({int, float} if isinstance(real, int | float) else {type(real)})
+    kinds = {type(None)} | (
+        {type(real)} if isinstance(real, bool) or not isinstance(real, int | float) else {int, float}
+    )
     return [] if type(told) in kinds or real is None else [f"{where}: told as {told!r}, is {real!r}"]
 
 
@@ -99,3 +102,16 @@ def test_the_apis_refusals_are_those_of_its_code():
     told = _tables()[0]
     assert usual <= told
     assert {code for _, code in told - usual} <= named
+
+
+def test_bands_and_orders_in_the_docs_are_those_there_are():
+    page = PAGE.read_text()
+    bands, orders = (
+        set(re.findall(r"`(\w+)`", re.search(pattern, page)[1]))
+        for pattern in (
+            r"`band` \(([^)]*)\)",
+            r"`sort` \(((?:.|\n)*?);",
+        )
+    )
+    assert bands == set(get_args(Band))
+    assert orders == {sort.removeprefix("-") for sort in SORTS}
