@@ -88,9 +88,9 @@ def reading(value: float, unit: str = "") -> str:
         return f"{value * 100:.0f} %"
     if unit.isupper() and len(unit) == 3:  # noqa: PLR2004 - a currency's code
         return money(value, unit)
-    size = abs(value)
-    form = ",.0f" if size >= 10 or value == round(value) else ".1f" if size >= 1 else ".2g"  # noqa: PLR2004 - two digits do
-    return f"{value:{form}} {unit}".rstrip()
+    if abs(value) >= 10 or value == round(value):  # noqa: PLR2004 - two digits are enough
+        return f"{value:,.0f} {unit}".rstrip()
+    return f"{value:.1f} {unit}".rstrip().replace("0.0", "0", 1)
 
 
 def fact(value: object, name: str = "") -> str:
@@ -115,7 +115,9 @@ def measured(label: str, value: float | None, unit: str = "") -> str:
     ('urgent tickets open: not known yet', 'Sign-ins: 1,234', 'Rating: 4.5 of 5')
     """
     if value is None:
-        return f"{' '.join(label.replace('{n}', '').split()).rstrip(':')}: not known yet"
+        before, _, after = label.partition("{n}")
+        name = before if before.rstrip().endswith(":") else f"{before} {after}"
+        return f"{' '.join(name.split()).rstrip(':')}: not known yet"
     if "{n}" in label:
         return label.replace("{n}", reading(value * 100 if unit == "%" else value))
     return f"{label}: {reading(value, unit)}"

@@ -44,6 +44,13 @@ def test_the_page_is_sorted_filtered_and_turned_by_its_address(site):
     assert all(69 <= int(number) <= 80 for number in re.findall(r"<b>(\d+)</b>", found))
 
 
+def test_those_with_most_at_stake_stand_first(site):
+    rows = site.ask("/api/accounts?sort=-stake&limit=50").json()["accounts"]
+    stakes = [one["risk"] * one["mrr"] for one in rows]
+    assert stakes == sorted(stakes, reverse=True)
+    assert [name.replace("&amp;", "&") for name in names(site.ask("/").text)][:20] == [one["name"] for one in rows][:20]
+
+
 def test_customers_can_be_sorted_by_how_far_they_moved(site):
     page = site.ask("/?sort=change").text
     told = [

@@ -32,13 +32,18 @@ class Move:
 def moves(connection: Connection, since: float, *, least: float = 1.0) -> list[Move]:
     """Every account that moved by at least so many points since then, furthest first.
 
-    Accounts that are younger than `since` have not moved: they have come.
+    Accounts that are younger than `since` have not moved: they have come; and who left has not moved either.
     """
     was = before(since).label("was")
     then = (
         select(accounts.c.id, accounts.c.health, was)
         .select_from(accounts.outerjoin(profiles, profiles.c.account == accounts.c.id))
-        .where(profiles.c.merged_into.is_(None), accounts.c.scored_at > since, accounts.c.health.is_not(None))
+        .where(
+            profiles.c.merged_into.is_(None),
+            accounts.c.scored_at > since,
+            accounts.c.health.is_not(None),
+            accounts.c.band != "left",
+        )
         .subquery()
     )
     change = then.c.health - then.c.was

@@ -73,6 +73,11 @@ class Spread:
     bins: Sequence[int]
 
     @property
+    def nobody(self) -> bool:
+        """Whether there has never been a customer."""
+        return not self.by_band
+
+    @property
     def total(self) -> int:
         """How many customers there are; those who left are none any more."""
         return sum(number for band, number in self.by_band.items() if band != "left")
@@ -105,10 +110,13 @@ _COLUMNS = (
     accounts.c.last_event_at,
 )
 _TITLE = func.lower(func.coalesce(profiles.c.name, profiles.c.domain))
+# money a month that is expected to be lost; among those that pay nothing, or nobody knows what, risk alone decides
+_STAKE = func.coalesce(accounts.c.risk, 0.0) * (func.max(func.coalesce(profiles.c.mrr, 0.0), 0.0) + 1e-6)
 _SORTS: Final[Mapping[str, tuple[ColumnElement[Any], Literal["text", "number"]]]] = {
     "name": (_TITLE, "text"),
     "health": (accounts.c.health, "number"),
     "risk": (accounts.c.risk, "number"),
+    "stake": (_STAKE, "number"),
     "mrr": (profiles.c.mrr, "number"),
     "renewal": (profiles.c.renewal_on, "text"),
     "owner": (func.lower(profiles.c.owner), "text"),

@@ -25,6 +25,7 @@ SPARK_DAYS: Final = 30
 _SPARK_STEPS: Final = 24
 _BAND_OF: Final[Mapping[str, Band]] = {band: band for band in get_args(Band)}
 _FRESH: Final = 60.0  # seconds the window of a day may lag, so that all pages ask the same question
+ORDERS: Final = (("-stake", "Revenue at stake"), ("health", "Lowest health"), ("change", "Fell most"))
 COLUMNS: Final = (
     ("name", "Customer", "name"),
     ("health", "Health", "health"),
@@ -80,23 +81,24 @@ def view(site: Site, asked: Asked) -> Page:
             "pages": pages,
             "size": SIZE,
             "columns": COLUMNS,
+            "orders": ORDERS,
             "filtered": wanted != Wanted(sort=wanted.sort),
             "sources": site.context.sources(),
             "public_url": site.context.settings.public_url.rstrip("/"),
         },
-        live=("figures", "spread", "movers", "customers") if spread.total else ("welcome",),
+        live=("figures", "spread", "movers", "customers") if not spread.nobody else ("welcome",),
         topics=frozenset({"health"}),
     )
 
 
 def _wanted(asked: Asked) -> Wanted:
-    sort = asked.query.get("sort", "health")
+    sort = asked.query.get("sort", ORDERS[0][0])
     return Wanted(
         text=asked.query.get("q", "").replace("\0", "")[:200].strip(),
         band=_BAND_OF.get(asked.query.get("band", "")),
         low=asked.number("low"),
         high=asked.number("high"),
-        sort=sort if sort in (*portfolio.SORTS, "change", "-change") else "health",
+        sort=sort if sort in (*portfolio.SORTS, "change", "-change") else ORDERS[0][0],
     )
 
 

@@ -67,6 +67,7 @@ def course(
         tag("title", _says(drawn, marks)),
         *_zones(borders),
         *_line(drawn, span, start),
+        *_names(borders),
         *_dates(start, end),
         *(_mark(n, mark, (mark.at - start) / span) for n, mark in enumerate(marks, 1)),
         class_="course",
@@ -88,15 +89,30 @@ def _y(health: float) -> float:
     return PLOT * (1 - min(max(health, 0.0), 100.0) / 100)
 
 
+def _parts(borders: Mapping[str, float]) -> list[tuple[str, float, float]]:
+    """Bands from the top, with the lowest and the highest health of each."""
+    lows = [*sorted(borders.items(), key=lambda pair: -pair[1]), ("at_risk", 0.0)]
+    highs = [100.0, *(low for _, low in lows)]
+    return [(band, low, high) for (band, low), high in zip(lows, highs, strict=False)]
+
+
 def _zones(borders: Mapping[str, float]) -> list[Markup]:
-    found, top = [], 100.0
-    for band, low in [*sorted(borders.items(), key=lambda pair: -pair[1]), ("at_risk", 0.0)]:
-        y, height = _y(top), _y(low) - _y(top)
-        found.append(tag("rect", x=0, y=y, width="100%", height=height, class_=f"zone {band}"))
-        found.append(tag("text", words.BAND_WORDS.get(band, band), x=8, y=y + 16, class_="zone-name"))  # type: ignore[call-overload]
-        found.append(tag("text", number(low), x="100%", dx=-8, y=_y(low) - 5, text_anchor="end", class_="zone-border"))
-        top = low
-    return found
+    return [
+        tag("rect", x=0, y=_y(high), width="100%", height=_y(low) - _y(high), class_=f"zone {band}")
+        for band, low, high in _parts(borders)
+    ]
+
+
+def _names(borders: Mapping[str, float]) -> list[Markup]:
+    names: Mapping[str, str] = {str(band): word for band, word in words.BAND_WORDS.items()}
+    return [
+        part
+        for band, low, high in _parts(borders)
+        for part in (
+            tag("text", names.get(band, band), x=8, y=_y(high) + 16, class_="zone-name"),
+            tag("text", number(low), x="100%", dx=-8, y=_y(low) - 5, text_anchor="end", class_="zone-border"),
+        )
+    ]
 
 
 def _line(drawn: Sequence[Point], span: float, start: float) -> list[Markup]:
