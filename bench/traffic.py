@@ -74,11 +74,21 @@ def everybody(accounts: int, *, until: float | None = None) -> list[Told]:
                 connection="salesforce",
                 occurred_at=at,
                 received_at=at,
-                properties={"name": f"Customer {who}", "domain": f"customer-{who}.example", "owner": f"Owner {who % 20}"},
+                properties={
+                    "name": f"Customer {who}",
+                    "domain": f"customer-{who}.example",
+                    "owner": f"Owner {who % 20}",
+                },
             ),
         )
         for who in range(accounts)
     ]
+
+
+def visits(numbers: range, *, until: float | None = None) -> list[Told]:
+    """One use of the product by each of these customers, just now."""
+    moment = time.time() if until is None else until
+    return [Told(account_of(who), _event(f"visit-{who}", "usage.tracked", who, who, moment)) for who in numbers]
 
 
 def entries(told: Sequence[Told], partitions: int, at: float | None = None) -> list[Entry]:
@@ -104,7 +114,10 @@ def _event(key: str, kind: str, who: int, other: int, moment: float) -> hub.Even
     more: dict[str, object] = {}
     match subject:
         case "usage" | "session":
-            more = {"contact": f"segment:user:{who}-{other % _PEOPLE}", "properties": {"event": f"Feature {other % 40}"}}
+            more = {
+                "contact": f"segment:user:{who}-{other % _PEOPLE}",
+                "properties": {"event": f"Feature {other % 40}"},
+            }
         case "ticket":
             more = {"entity": f"zendesk:ticket:{who}-{other % 30}", "value": 2.0, "properties": {"priority": "high"}}
         case "csat":

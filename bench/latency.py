@@ -1,0 +1,113 @@
+"""`latency`: from an event handed to the log until the health it moved is on the log.
+
+Measured: another process (`bench.feed`) appends at a steady pace to the log of an engine that has 10,000 accounts at
+work; each record bears the moment it was handed in, so its own way to the disk counts. A listener in the engine's
+process notes when each append to topic `health` is durable. A message names the events that moved it (the newest
+eight): an event's latency is from its stamp to that moment. Events that moved nothing are not seen: they lie in the
+same batches as those that did. The pace is 5,000 events/s, and then half of what the engine drains at full speed just
+before (appended as fast as it goes), in the same process, with the same accounts. The first second is left out.
+
+Left out: the door (`bench.ingest`), and the rooms that read `health`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench.result import Result, below, quantile, told
+from bench.traffic import everybody, fill, traffic
+from hub.store.database import Database
+from hub.streams.log import Log
+from hub.streams.streams import Streams
+from hub.streams.topics import EVENTS, HEALTH
+from scoring.ledger import Ledger
+from scoring.loading import load
+from scoring.rescore import Rescore
+
+ACCOUNTS = 10_000
+SECONDS = 8.0
+PACE = 5_000.0
+_WARM = 1.0  # seconds
+_ALL = 10**9
+
+
+class _Named(msgspec.Struct):
+    id: str = ""
+    causes: list[str] = msgspec.field(default_factory=list)
+
+
+def run(accounts: int = ACCOUNTS, seconds: float = SECONDS, pace: float = PACE) -> list[Result]:
+    with tempfile.TemporaryDirectory(prefix="pulsehub-bench-") as name:
+        return asyncio.run(_run(Path(name), accounts, seconds, pace))
+
+
+async def _run(folder: Path, accounts: int, seconds: float, pace: float) -> list[Result]:
+    log = Log(folder / "streams.db")
+    with Database(f"sqlite:///{folder / 'hub.db'}") as database:
+        streams = Streams(database, log)
+        room = Rescore(database, load(), "wall", log.partitions)
+        streams.add(room, app="scoring", outboxes={HEALTH: Ledger()})
+        fill(log, everybody(accounts) + traffic(accounts, accounts, seed=2))
+        async with streams:
+            await _drained(streams)
+            more = traffic(4 * accounts, accounts, seed=3)
+            began = time.perf_counter()
+            await asyncio.to_thread(fill, log, more)
+            await _drained(streams)
+            full = len(more) / (time.perf_counter() - began)
+            slow = await _paced(log, streams, pace, seconds, accounts)
+            half = await _paced(log, streams, full / 2, seconds, accounts)
+        log.close()
+    return [
+        below("latency", quantile(half, 0.99), "ms", 250),
+        told("latency.p50", quantile(half, 0.5), "ms"),
+        told("latency.pace", full / 2, "events/s"),
+        below("latency.5000", quantile(slow, 0.99), "ms", 100),
+        told("latency.5000_p50", quantile(slow, 0.5), "ms"),
+    ]
+
+
+async def _drained(streams: Streams) -> None:
+    while not streams.idle():
+        await asyncio.sleep(0.01)
+
+
+async def _paced(log: Log, streams: Streams, pace: float, seconds: float, accounts: int) -> list[float]:
+    """Milliseconds of each event that moved a health, of those handed in after the first second."""
+    moments: list[float] = []
+    ends: list[list[int]] = [[] for _ in range(log.partitions)]
+
+    def heard(topics: Sequence[str]) -> None:
+        if HEALTH.name in topics:
+            moments.append(time.time())
+            for partition, end in log.ends(HEALTH.name).items():
+                ends[partition].append(end)
+
+    before = {topic.name: log.ends(topic.name) for topic in (EVENTS, HEALTH)}
+    words = [str(log.path), str(pace), str(seconds), str(accounts)]
+    feeder = subprocess.Popen([sys.executable, "-m", "bench.feed", *words], stdout=subprocess.PIPE)
+    assert feeder.stdout is not None
+    await asyncio.to_thread(feeder.stdout.readline)
+    unlisten = log.listen(heard)  # type: ignore[arg-type]
+    await asyncio.to_thread(feeder.communicate)
+    await _drained(streams)
+    unlisten()
+    given = {_named(record.value).id: record.timestamp for record in log.read(EVENTS.name, before[EVENTS.name], _ALL)}
+    began = min(given.values()) + _WARM
+    found = []
+    for record in log.read(HEALTH.name, before[HEALTH.name], _ALL):
+        at = moments[bisect.bisect_right(ends[record.partition], record.offset)]
+        found += [(at - given[one]) * 1_000 for one in _named(record.value).causes if given.get(one, 0.0) > began]
+    return found
+
+
+_named = msgspec.json.Decoder(_Named).decode
