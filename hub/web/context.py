@@ -146,7 +146,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
-    """A room that stands still, and why."""
+    """A room that stands still, and why; `room` is `streams` where all of them do."""
 
     room: str
     reason: str

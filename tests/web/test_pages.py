@@ -6,6 +6,7 @@ import pytest
 from hub.settings import Settings
 from hub.store import schema
 from hub.store.database import Database
+from hub.web.context import Halt
 from tests.web import companies
 from tests.web.conftest import Asker
 from tests.web.serving import HALTED, context
@@ -150,6 +151,12 @@ def test_where_it_stands_still_is_said_with_the_reason(filled):
     assert "sinks.fields stands still 4 min ago : the database is locked" in words(page)
     assert "Nothing is lost" in page
     assert 'aria-label="Stands still: fields"' in page
+
+
+def test_where_all_stands_still_every_room_is_red(filled):
+    halt = Halt(room="streams", reason="the disk is full", since=companies.NOW)
+    page = Asker(context(filled, halted=lambda: [halt])).ask("/streams").text
+    assert 'aria-label="Stands still: scoring, alerts, fields"' in page
 
 
 def test_deliveries_are_counted_and_listed(site):

@@ -17,6 +17,7 @@ from hub.web.svg.way import way as draw
 from hub.web.svg.way import way_down as draw_down
 
 _BEHIND: Final = 1_000  # records of lag from which a room counts as behind
+ALL_ROOMS: Final = "streams"  # a halt of this name is a halt of every room
 ROOMS: Final[Mapping[str, str]] = {
     "scoring.rescore": "rescores accounts",
     "scoring.learn": "learns from outcomes",
@@ -105,8 +106,8 @@ class _Rooms:
 
     def stop(self, name: str, title: str, topic: str) -> Stop:
         behind, rate = self.lag.get(name, 0), self.rates.get(topic, 0.0)
-        if name in self.halted:
-            return Stop(title, self.halted[name].reason, "halted", "#rooms")
+        if halt := self.halted.get(name) or self.halted.get(ALL_ROOMS):
+            return Stop(title, halt.reason, "halted", "#rooms")
         line = f"{words.whole(behind)} waiting · {_pace(rate)}" if behind else _pace(rate)
         return Stop(title, line, "behind" if behind >= _BEHIND else "flowing" if rate > 0 else "idle", "#rooms")
 
