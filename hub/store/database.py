@@ -133,6 +133,7 @@ def _sqlite(url: str) -> Engine:
         raw.isolation_level = None  # we say BEGIN ourselves, see _begin
         for pragma in (
             "journal_mode=wal",
+            "journal_size_limit=67108864",  # a burst may make the WAL long; it need not stay so
             "synchronous=full",
             f"wal_autocheckpoint={BACKSTOP}",
             "cache_size=-65536",

@@ -114,6 +114,9 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         if not readonly:
             _write_ahead(connection)
             connection.execute("pragma synchronous=full")
+            connection.execute(
+                "pragma journal_size_limit=67108864"
+            )  # a burst may make the WAL long; it need not stay so
             connection.execute(f"pragma wal_autocheckpoint={BACKSTOP}")
         connection.execute("pragma cache_size=-8192")
     except sqlite3.Error as error:
