@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,9 +68,7 @@ def stopping() -> Iterator[asyncio.Event]:
 
     def ask() -> None:
         if stop.is_set():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-            raise KeyboardInterrupt
+            os._exit(130)  # nothing is lost: what is acknowledged is on disk, however a process ends
         aside.print("stopping: finishing what is in hand")
         stop.set()
 
