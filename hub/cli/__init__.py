@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from hub.cli.app import app
-from hub.cli.output import aside
+from hub.cli.output import aside, visible
 from hub.sdk.errors import ConfigError, HubError
 
 
@@ -14,10 +14,10 @@ def main() -> None:
     try:
         app()
     except ConfigError as error:
-        aside.print(f"pulsehub: {error}", style="red", markup=False)
+        aside.print(f"pulsehub: {visible(str(error))}", style="red", markup=False)
         sys.exit(2)
     except HubError as error:
-        aside.print(f"pulsehub: {error}", style="red", markup=False)
+        aside.print(f"pulsehub: {visible(str(error))}", style="red", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
         aside.print("stopped")

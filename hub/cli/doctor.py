@@ -16,7 +16,7 @@ import redis
 import typer
 
 from hub.cli import context
-from hub.cli.output import Json, answer, print_json
+from hub.cli.output import Json, answer, plain, print_json
 from hub.registry import Configured, Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
@@ -59,7 +59,7 @@ def doctor(*, as_json: Json = False) -> None:
         )
     else:
         for check in checks:
-            answer.print(f"{_SIGN[check.state]} {check.name:<12} {check.says}")
+            answer.print(f"{_SIGN[check.state]} {check.name:<12} {plain(check.says)}")
     if not ok:
         raise typer.Exit(1)
 

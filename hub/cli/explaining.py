@@ -8,7 +8,7 @@ import msgspec
 
 from hub.cli import context
 from hub.cli.look import Account, find
-from hub.cli.output import Json, answer, band, iso, print_json, print_table, when
+from hub.cli.output import Json, Styled, answer, band, iso, plain, print_json, print_table, when
 from hub.registry import Registry
 from hub.sdk.errors import HubError
 from scoring.explain import Explanation
@@ -47,13 +47,13 @@ def _document(account: str, why: Explanation) -> dict[str, Any]:
 
 def _say(account: str, why: Explanation) -> None:
     answer.print(
-        f"{account}: [bold]{why.health:.1f}[/] {band(why.band)}, risk {why.risk:.1%}, as of {when(why.as_of)}\n"
+        f"{plain(account)}: [bold]{why.health:.1f}[/] {band(why.band)}, risk {why.risk:.1%}, as of {when(why.as_of)}\n"
     )
     strongest = sorted(why.drivers, key=lambda driver: -abs(driver.points))
     rows = [("", "a customer of whom nothing is known", f"{why.base:+.2f}")]
     rows += [(driver.dimension, driver.text, f"{driver.points:+.2f}") for driver in strongest[:_SHOWN]]
     if rest := strongest[_SHOWN:]:
         rows.append(("", f"{len(rest)} smaller drivers", f"{sum(driver.points for driver in rest):+.2f}"))
-    rows.append(("", "[bold]health[/]", f"[bold]{why.health:+.2f}[/]"))
+    rows.append(("", Styled("[bold]health[/]"), Styled(f"[bold]{why.health:+.2f}[/]")))
     print_table(("dimension", "driver", "points"), rows, "")
     answer.print(f"\n[dim]scorecard {why.config_version}, model {why.model_version or 'none yet'}[/]")

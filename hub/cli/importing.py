@@ -15,14 +15,14 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hub.cli import context
-from hub.cli.output import Json, answer, aside, print_json
+from hub.cli.output import Json, answer, aside, plain, print_json
 from hub.cli.running import stopping
 from hub.ingest.importing import Importer, Plan, Summary, load_map
 from hub.ingest.importing import Progress as Where
 from hub.locking import HeldError
 from hub.logs import configure_logging
 from hub.registry import Registry
-from hub.sdk.errors import HubError
+from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings, adopt
 from hub.worker import Beside, Engine
 from scoring.quality import Quality, quality
@@ -40,11 +40,11 @@ def import_file(
 ) -> None:
     """Bring in what happened before. Ctrl-C is safe: the same command goes on where it stopped."""
     settings, _ = context.load()
+    plan = _fitting(file, map_file, settings)
     if not dry_run and adopt(settings, map_file.parent):
-        aside.print(f"a new installation: it takes the settings that came with the map, kept in {settings.data}")
+        aside.print(f"a new installation: it takes the settings that came with the map, kept in {plain(settings.data)}")
         settings, _ = context.load()
     configure_logging("warning" if settings.log_level == "info" else settings.log_level)
-    plan = load_map(map_file)
     if dry_run:
         _preview(settings, plan, file, as_json=as_json)
         return
@@ -55,6 +55,20 @@ def import_file(
     if not summary.finished:
         aside.print("stopped; the same command goes on where it stopped")
         raise typer.Exit(1)
+
+
+def _fitting(file: Path, map_file: Path, settings: Settings) -> Plan:
+    """The map, once it is sure that it fits the file: nothing is made for an import that cannot begin.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    plan = load_map(map_file)
+    try:
+        Importer(plan, file, None, settings.data)  # type: ignore[arg-type]  # appends nothing
+    except ConfigError as error:
+        raise ConfigError(f"{file} cannot be imported by {map_file}: {error}") from None
+    return plan
 
 
 async def _import(settings: Settings, plan: Plan, file: Path) -> tuple[Summary, Quality | None]:
@@ -141,10 +155,11 @@ def _preview(settings: Settings, plan: Plan, file: Path, *, as_json: bool) -> No
         return
     for row in rows:
         if row.reason:
-            answer.print(f"line {row.line}: [yellow]rejected[/]: {row.reason}")
+            answer.print(f"line {row.line}: [yellow]rejected[/]: {plain(row.reason)}")
         for event in row.events:
             money = f"  {event.amount:,} {event.currency}" if event.amount is not None else ""
-            answer.print(f"line {row.line}: {event.kind}  {event.account}  {event.occurred_at.isoformat()}{money}")
+            words = f"{event.kind}  {event.account}  {event.occurred_at.isoformat()}{money}"
+            answer.print(f"line {row.line}: {plain(words)}")
     answer.print("[dim]nothing was written; without --dry-run the whole file is imported[/]")
 
 
@@ -169,9 +184,9 @@ def _report(summary: Summary, learned: Quality | None, *, as_json: bool) -> None
         f" + rejected {counts.rejected:,}; {counts.events:,} events"
     )
     for reason, number in sorted(counts.reasons.items(), key=lambda pair: -pair[1])[:_SHOWN]:
-        answer.print(f"  rejected {number:,}: {reason}")
+        answer.print(f"  rejected {number:,}: {plain(reason)}")
     if summary.rejects:
-        answer.print(f"  each with its line and reason: {summary.rejects}")
+        answer.print(f"  each with its line and reason: {plain(summary.rejects)}")
     if learned:
         for line in judgement(learned):
             answer.print(line)

@@ -10,7 +10,7 @@ import typer
 
 from hub.cli.context import load, opened, reading
 from hub.cli.look import Limit, find
-from hub.cli.output import Json, answer, aside, iso, print_json, print_table, when
+from hub.cli.output import Json, Styled, answer, aside, iso, plain, print_json, print_table, when
 from hub.store.questions import way
 from sinks.fields_queue import FieldsQueue
 
@@ -32,7 +32,7 @@ def deliveries(
         settings, _ = load()
         with opened(settings) as database:
             many = database.write(FieldsQueue(again).again).result()
-        aside.print(f"{many} accounts are due again at {again}")
+        aside.print(f"{many} accounts are due again at {plain(again)}")
         sink = sink or again
     with reading() as connection:
         whose = find(connection, account) if account else None
@@ -56,7 +56,7 @@ def deliveries(
                 one.states.get("shown", 0) + one.states.get("sent", 0),
                 one.states.get("rejected", 0),
                 when(one.last_ok_at),
-                f"[yellow]paused[/]: {one.reason or 'by hand'}" if one.paused else "open",
+                Styled(f"[yellow]paused[/]: {plain(one.reason or 'by hand')}") if one.paused else "open",
             )
             for one in every
         ],

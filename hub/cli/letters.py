@@ -13,7 +13,7 @@ import typer
 
 from hub.cli import context
 from hub.cli.look import Limit
-from hub.cli.output import Json, answer, iso, print_json, print_table, when
+from hub.cli.output import Json, answer, iso, print_json, print_table, visible, when
 from hub.ingest.deadletters import Dead
 from hub.ingest.intake import Intake
 from hub.ingest.replay import Replay, Replayed, replay_raw
@@ -64,9 +64,9 @@ def show_letter(letter: Annotated[str, typer.Argument(help="Its id.")], *, as_js
         print_json(_row(found) | {"body": found.body.decode("utf-8", "backslashreplace")})
         return
     for name, value in _row(found).items():
-        answer.print(f"{name:<11} {value}", markup=False)
+        answer.print(visible(f"{name:<11} {value}"), markup=False)
     answer.print()
-    answer.print(found.body.decode("utf-8", "backslashreplace"), markup=False)
+    answer.print(visible(found.body.decode("utf-8", "backslashreplace")), markup=False)
 
 
 @app.command("replay")
@@ -128,7 +128,7 @@ def _say(done: Replayed, *, as_json: bool) -> None:
             f"{done.letters} dead letters revived; {done.accepted} events accepted, {done.duplicates} known before"
         )
         for letter, reason in done.failed.items():
-            answer.print(f"  {letter}: {reason}", markup=False)
+            answer.print(visible(f"  {letter}: {reason}"), markup=False)
     if done.failed:
         raise typer.Exit(1)
 

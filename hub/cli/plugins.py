@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from hub.cli import context
-from hub.cli.output import Json, answer, print_json, print_table
+from hub.cli.output import Json, answer, plain, print_json, print_table
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError
 
@@ -51,7 +51,7 @@ def list_plugins(*, as_json: Json = False) -> None:
         "No plugins are installed.",
     )
     if problem:
-        answer.print(f"\n[red]▼[/] these settings would stop the start: {problem}")
+        answer.print(f"\n[red]▼[/] these settings would stop the start: {plain(problem)}")
 
 
 def version(*, as_json: Json = False) -> None:
