@@ -138,7 +138,7 @@ profiles = Table(
     Column("domain", Text),
     Column("owner", Text),
     Column("owner_email", Text),
-    Column("parent", String),
+    Column("parent", String, index=True, comment="a vendor's reference"),
     Column("renewal_on", String),
     Column("mrr", Double, comment="in `currency`, of the entities `subscription`"),
     Column("currency", String),

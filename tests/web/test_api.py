@@ -105,6 +105,26 @@ def test_a_merged_account_answers_as_its_survivor(tmp_path):
         assert site.ask("/api/accounts").json()["total"] == len(database.ids) - 1
 
 
+def test_a_part_leads_to_the_whole_and_the_whole_to_its_parts(tmp_path):
+    with companies_in(tmp_path) as database:
+        whole, part = database.ids[:2]
+
+        def adopt(connection):
+            connection.execute(
+                schema.links.insert().values(reference="salesforce:account:hq", account=whole, how="record", at=0.0)
+            )
+            connection.execute(
+                update(schema.profiles).where(schema.profiles.c.account == part).values(parent="salesforce:account:hq")
+            )
+
+        database.write(adopt).result()
+        site = Asker(context(database))
+        assert site.ask(f"/api/accounts/{part}").json()["parent"] == whole
+        assert site.ask(f"/api/accounts/{whole}").json()["parts"] == [part]
+        assert f'href="/accounts/{whole}"' in site.ask(f"/accounts/{part}").text
+        assert f'href="/accounts/{part}"' in site.ask(f"/accounts/{whole}").text
+
+
 def companies_in(folder):
     from hub.store.database import Database  # noqa: PLC0415 - used by this one place
 

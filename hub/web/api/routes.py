@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from hub.sdk.health import Band
 from hub.store.questions import account as of_account
-from hub.store.questions import portfolio, way
+from hub.store.questions import portfolio, tree, way
 from hub.store.questions.paging import CursorError
 from hub.store.questions.portfolio import Wanted
 from hub.web.api import shapes
@@ -79,6 +79,7 @@ def router(site: Site) -> APIRouter:
             why = context.explain(connection, key)
             row = portfolio.by_ids(connection, [key])[key]
             references = of_account.references(connection, key)
+            above, below = tree.parent(connection, key), tree.parts(connection, key)
         told = _row(row)
         if why is not None:
             told |= {"health": why.health, "band": why.band, "risk": why.risk, "as_of": iso(why.as_of)}
@@ -98,6 +99,8 @@ def router(site: Site) -> APIRouter:
                 for m in (why.measures if why else ())
             ],
             references=references,
+            parent=above,
+            parts=below,
             config_version=why.config_version if why else "",
             model_version=why.model_version if why else 0,
         )

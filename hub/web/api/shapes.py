@@ -68,6 +68,8 @@ class Account(AccountSummary):
     drivers: list[DriverOut]
     measures: list[MeasureOut]
     references: list[str] = Field(description="by which vendors know it")
+    parent: str | None = Field(None, description="our id of the account it is a part of")
+    parts: list[str] = Field(default_factory=list, description="our ids of the accounts that are parts of it")
     config_version: str
     model_version: int
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from hub.sdk.health import Health
-from hub.store.questions import account, movement, portfolio, way
+from hub.store.questions import account, movement, portfolio, tree, way
 from hub.store.questions.paging import CursorError, encode
 from hub.web import happenings, words
 from hub.web.context import Explanation
@@ -64,6 +64,7 @@ def view(site: Site, asked: Asked) -> Page:
         key = find(connection, asked.names["reference"])
         asked = Asked(f"/accounts/{quote(key, safe='')}", asked.names, asked.query)
         row = portfolio.by_ids(connection, [key])[key]
+        above = tree.parent(connection, key)
         why = site.context.explain(connection, key)
         weeks = movement.histories(connection, [key], [now - DAY, now - 7 * DAY])[key]
         values: dict[str, Any] = {
@@ -82,6 +83,8 @@ def view(site: Site, asked: Asked) -> Page:
                            site.memo.ask("outcomes", lambda: account.outcomes_learned(connection))),
             "facts": _facts(account.facts(connection, key)),
             "references": _names(connection, key),
+            "parent": portfolio.by_ids(connection, [above]).get(above) if above else None,
+            "parts": list(portfolio.by_ids(connection, tree.parts(connection, key)).values()),
             "shown": way.shown(connection, key),
             "tab": tab,
             "tabs": TABS,
