@@ -36,7 +36,8 @@ def write(connection: Connection, taken: Sequence[Taken], wall: float, remembers
         wall: unix seconds.
         remembers: connection -> seconds its ids must be remembered; for ever where it is not named.
     """
-    insert_rows(connection, _SEEN, [(one.digest, _forget(one.event.connection, wall, remembers)) for one in taken])
+    until = {name: _forget(name, wall, remembers) for name in {one.event.connection for one in taken}}
+    insert_rows(connection, _SEEN, [(one.digest, until[one.event.connection]) for one in taken])
     rows = [
         (
             None,

@@ -18,7 +18,7 @@ SPECIAL: Final[Mapping[str, str]] = {
     "override": "set by hand",
 }
 """Parts that are no measure's, in words."""
-_DIGITS: Final = ((10.0, 0), (1.0, 1), (0.0, 2))  # least size, digits after the point
+_WHOLE: Final = 10.0  # from here on without digits after the point
 _OF_ONE: Final = re.compile(r"\b1 (?P<before>(?:(?!of )[a-z]+ ){0,2}?)(?P<noun>people|[a-z]+[^\Ws]s)\b")
 """What is counted, of `1 urgent tickets open`; labels are written in the plural."""
 _FADED: Final = 0.05  # of one: nobody remembers it
@@ -37,9 +37,11 @@ def number(value: float, unit: str = "") -> str:
         return "unknown"
     if unit == "%":
         value *= 100.0
-    digits = next(digits for least, digits in _DIGITS if abs(value) >= least)
-    shown = f"{value:,.{digits}f}"
-    shown = shown.rstrip("0").rstrip(".") if digits else shown
+    size = abs(value)
+    if size >= _WHOLE:
+        return f"{value:,.0f}"
+    shown = f"{value:.1f}" if size >= 1.0 else f"{value:.2f}"
+    shown = shown.rstrip("0").rstrip(".")
     return "0" if shown == "-0" else shown
 
 
@@ -96,10 +98,10 @@ def strongest(
     Returns:
         Drivers with points rounded to hundredths, and a rest that is not: together they sum to what `points` do.
     """
-    order = sorted(range(len(points)), key=lambda place: -abs(points[place]))[:k]
+    sizes = list(map(abs, points))
     drivers = []
-    for place in order:
-        if abs(points[place]) < _LEAST:
+    for place in sorted(range(len(points)), key=sizes.__getitem__, reverse=True)[:k]:
+        if sizes[place] < _LEAST:
             break
         part = parts[place]
         drivers.append(
@@ -107,4 +109,4 @@ def strongest(
             if isinstance(part, str)
             else Driver(part.name, words(part, values[place]), round(points[place], 2), part.dimension)
         )
-    return drivers, math.fsum(points) - math.fsum(driver.points for driver in drivers)
+    return drivers, math.fsum(points) - math.fsum([driver.points for driver in drivers])

@@ -8,21 +8,21 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from hub import Event
 from hub.ingest.dedupe import digest_of
 from hub.ingest.identity import survivor_of
 from hub.store import schema
+from hub.store.among import among
 from hub.streams.room import DeadLetter, Message, Record
 from scoring.clock import FUTURE, PAST
 
 _MOST: Final = 1e15
 _LONGEST: Final = 255
-_ASKED: Final = 500
 _one: Final = msgspec.json.Decoder(Event).decode
 _many: Final = msgspec.json.Decoder(list[Event]).decode
-_SEEN: Final = select(schema.seen.c.digest).where(schema.seen.c.digest.in_(bindparam("digests", expanding=True)))
+_SEEN: Final = select(schema.seen.c.digest)
 
 
 class Taken(NamedTuple):
@@ -72,7 +72,7 @@ def read(
         else:
             digest = digest_of(event.connection, event.id)
             whole.append(Taken(event, account, event.occurred_at.timestamp(), digest, record))
-    known = _applied(connection, [taken.digest for taken in whole])
+    known = {row[0] for row in among(connection, _SEEN, schema.seen.c.digest, [taken.digest for taken in whole])}
     for taken in whole:
         if taken.digest in known:
             out.duplicates += 1
@@ -130,10 +130,3 @@ def _account(key: bytes | None) -> str | None:
         return (key or b"").decode() or None
     except UnicodeDecodeError:
         return None
-
-
-def _applied(connection: Connection, digests: list[bytes]) -> set[bytes]:
-    found: set[bytes] = set()
-    for first in range(0, len(digests), _ASKED):
-        found.update(connection.scalars(_SEEN, {"digests": digests[first : first + _ASKED]}))
-    return found

@@ -11,21 +11,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from hub import Event
 from hub.ingest.identity import is_account_id, references_of
 from hub.store import schema
+from hub.store.among import among
 from hub.streams.room import Message
 
 _TABLE: Final = schema.links
 INSERT: Final = insert(_TABLE).on_conflict_do_nothing()
-_ASKED: Final = 500
 _MOST_REMEMBERED: Final = 500_000
-_LINKS: Final = select(_TABLE.c.reference, _TABLE.c.account).where(
-    _TABLE.c.reference.in_(bindparam("references", expanding=True))
-)
+_LINKS: Final = select(_TABLE.c.reference, _TABLE.c.account)
 MERGED: Final = "account.merged"
 
 
@@ -57,7 +55,8 @@ class Links:
             claims += [(reference, how, account, event) for reference, how in references_of(event)]
         if not claims:
             return [], []
-        holders = _holders(connection, {reference for reference, *_ in claims})
+        wanted = {reference for reference, *_ in claims}
+        holders = {row.reference: row.account for row in among(connection, _LINKS, _TABLE.c.reference, wanted)}
         rows, merges = [], {}
         for reference, how, account, event in claims:
             holder = holders.get(reference)
@@ -79,13 +78,12 @@ class Links:
                 self._known.add((account, event.contact))
 
     def _new(self, account: str, event: Event) -> bool:
-        if is_account_id(event.account):
-            return False
         facts = event.properties
-        if facts and not facts.keys().isdisjoint(("external_id", "domain", "email")):
-            return True
-        known = (account, event.account) in self._known
-        return not (known and (event.contact is None or (account, event.contact) in self._known))
+        if not facts or facts.keys().isdisjoint(("external_id", "domain", "email")):
+            known = self._known
+            if (account, event.account) in known and (event.contact is None or (account, event.contact) in known):
+                return False
+        return not is_account_id(event.account)
 
 
 def merged(survivor: str, absorbed: str, reference: str, event: Event) -> Message:
@@ -100,11 +98,3 @@ def merged(survivor: str, absorbed: str, reference: str, event: Event) -> Messag
         properties={"absorbed": absorbed, "why": f"both carry {reference}"},
     )
     return Message(survivor.encode(), msgspec.json.encode(told))
-
-
-def _holders(connection: Connection, references: Iterable[str]) -> dict[str, str]:
-    wanted, held = sorted(references), {}
-    for first in range(0, len(wanted), _ASKED):
-        found = connection.execute(_LINKS, {"references": wanted[first : first + _ASKED]})
-        held.update({row.reference: row.account for row in found})
-    return held

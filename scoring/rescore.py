@@ -7,6 +7,7 @@ came from, and may run a step again. Measures, scorecard and mixture know nothin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
@@ -36,6 +37,7 @@ from scoring.work import Rules, Work
 _HOURLY: Final = 3_600.0
 _SLICE: Final = 1_000
 _CAUSES: Final = 8
+_when: Final = itemgetter(0)
 
 
 class News(Protocol):
@@ -312,6 +314,6 @@ def _causes(fresh: Sequence[Taken]) -> dict[str, list[str]]:
     for one in fresh:
         found.setdefault(one.account, []).append((one.time, one.event))
     return {
-        account: [event.id for _, event in sorted(some, key=lambda each: -each[0])[:_CAUSES]]
+        account: [event.id for _, event in sorted(some, key=_when, reverse=True)[:_CAUSES]]
         for account, some in found.items()
     }
