@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 PATIENCE = 10.0  # an answer serves for so many times what it cost
+LONGEST = 1.0  # seconds it serves at most; a live page looks again later than that, see `hub.web.stream`
 MOST = 64
 
 
 class Memo:
-    """Remembers what a question was answered, for ten times as long as the answer took.
+    """Remembers what a question was answered, for ten times as long as the answer took, and at most a second.
 
     A question of 50 ms is asked at most twice a second, one of 1 ms practically always.
     """
@@ -36,5 +37,5 @@ class Memo:
         with self._lock:
             if len(self._kept) >= MOST:
                 self._kept.clear()
-            self._kept[question] = (ended + PATIENCE * (ended - begun), found)
+            self._kept[question] = (ended + min(PATIENCE * (ended - begun), LONGEST), found)
         return found

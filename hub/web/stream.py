@@ -1,15 +1,15 @@
 """`/live`: what changed on the page somebody has open, as server-sent events.
 
 The server renders the page's live parts again when something happened that concerns them, at most once a second, and
-sends those that differ from what it sent last. Without news they are looked at every half minute, since "3 min ago"
-grows old by itself.
+sends those that differ from what it sent last. When it has become quiet it looks once more, since the first look may
+have met an answer that was remembered (`hub.web.memo`); and then every half minute, since "3 min ago" grows old.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -25,6 +25,7 @@ from hub.web.render import digest
 from hub.web.routing import look_up
 
 PACE: Final = 1.0  # seconds between two sendings
+SETTLE: Final = 2.0  # seconds after the last news until a page is looked at once more; longer than memories last
 IDLE: Final = 30.0  # seconds after which a page is looked at without news
 RETRY: Final = 2_000  # milliseconds a browser waits before it comes back
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}  # proxies must not hold it back
@@ -57,7 +58,7 @@ async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str
     first: tuple[str, ...] | None = None
     yield f"retry: {RETRY}\n\n"
     with news:
-        waiting = _Waiting(news)
+        waiting, patience = _Waiting(news), IDLE
         try:
             while True:
                 try:
@@ -76,8 +77,13 @@ async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str
                             yield _event("partial", {"name": name, "digest": mark, "html": html})
                     yield _event("seen", {})
                 await asyncio.sleep(PACE)
-                if not await waiting.for_any(topics):
-                    return
+                match await waiting.for_any(topics, patience):
+                    case "news":
+                        patience = SETTLE
+                    case "quiet":
+                        patience = IDLE
+                    case "end":
+                        return
         finally:
             waiting.stop()
 
@@ -89,20 +95,20 @@ class _Waiting:
         self._news = news
         self._next: asyncio.Task[str | None] | None = None
 
-    async def for_any(self, topics: frozenset[str]) -> bool:
-        """Return when something of `topics` was published, or after a while; False when there is no more to come."""
-        deadline = asyncio.get_running_loop().time() + IDLE
+    async def for_any(self, topics: frozenset[str], patience: float) -> Literal["news", "quiet", "end"]:
+        """Wait for something of `topics`, so many seconds at most; `end`: there is no more to come."""
+        deadline = asyncio.get_running_loop().time() + patience
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
             self._next = self._next or asyncio.ensure_future(self._read())
             done, _ = await asyncio.wait({self._next}, timeout=left)
             if not done:
-                return True
+                return "quiet"
             topic, self._next = self._next.result(), None
             if topic is None:
-                return False
+                return "end"
             if topic in topics:
-                return True
-        return True
+                return "news"
+        return "quiet"
 
     def stop(self) -> None:
         """Read no more."""

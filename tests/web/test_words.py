@@ -66,6 +66,21 @@ def test_an_answer_serves_ten_times_as_long_as_it_took():
     assert memo.ask("other", answer) == 3
 
 
+def test_no_answer_serves_longer_than_a_second_however_dear_it_was():
+    time = [0.0]
+
+    def answer():
+        time[0] += 5.0
+        return time[0]
+
+    memo = Memo(lambda: time[0])
+    assert memo.ask("spread", answer) == 5.0
+    time[0] += 0.9
+    assert memo.ask("spread", answer) == 5.0
+    time[0] += 0.2
+    assert memo.ask("spread", answer) > 5.0
+
+
 def test_amounts_without_a_currency_are_bare():
     assert words.money(12.0, None) == "12"
     assert words.money(math.nan, "EUR") == "–"
