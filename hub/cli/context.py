@@ -46,7 +46,7 @@ def opened(settings: Settings) -> Iterator[Database]:
         HubError: there is none yet.
     """
     file = make_url(settings.database).database
-    if file and not Path(file).exists():
+    if file and not (Path(file).is_file() and Path(file).stat().st_size):
         raise HubError(f"there is no installation in {settings.data} yet; `pulsehub up` or `pulsehub demo` makes one")
     with Database(settings.database) as database:
         yield database

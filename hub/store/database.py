@@ -8,14 +8,16 @@ undoes only itself. (Savepoints would do that too, but make SQLite copy every pa
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Insert, Update, create_engine, event, insert, make_url, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from hub.sdk.errors import ConfigError
@@ -34,7 +36,7 @@ class Database:
         url: as SQLAlchemy reads it: `sqlite:///relative.db`, `sqlite:////absolute.db`.
 
     Raises:
-        ConfigError: the file was written by another version of the schema.
+        ConfigError: the file cannot be used, is somebody else's, or was written by another version of the schema.
     """
 
     def __init__(self, url: str) -> None:
@@ -45,9 +47,15 @@ class Database:
             )
         if self.url.database in {None, "", ":memory:"}:
             raise ConfigError(f"{url} names no file; use sqlite:///relative.db or sqlite:////absolute.db")
+        _refuse_others(Path(self.url.database or ""))
         self.engine = _sqlite(url)
         self._jobs: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._ensure_schema()
+        try:
+            self._ensure_schema()
+        except SQLAlchemyError as error:
+            self.engine.dispose()
+            reason = getattr(error, "orig", None) or error
+            raise ConfigError(f"cannot use the database {self.url.database}: {reason}") from None
         self._checkpoints = Checkpoints(Path(self.url.database or ""))
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._thread.start()
@@ -123,6 +131,19 @@ class Database:
             return
         for (_, future), result in zip(works, results, strict=True):
             future.set_result(result)
+
+
+def _refuse_others(path: Path) -> None:
+    """Look before anything is written, even a pragma: a file that has tables of somebody else's stays as it is."""
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            names = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
+    except sqlite3.Error as error:
+        raise ConfigError(f"cannot use the database {path}: {error}") from None
+    if names and schema.meta.name not in names:
+        raise ConfigError(f"{path} is a database, but not one of ours: give us another PULSEHUB_DATA")
 
 
 def _sqlite(url: str) -> Engine:
