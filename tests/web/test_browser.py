@@ -69,7 +69,7 @@ def test_axe_finds_nothing_wrong(browser, face, theme):
     url, _, ids = face
     with opened(browser, color_scheme=theme, bypass_csp=True) as page:
         one = f"/accounts/{ids[0]}"
-        # every kind of page, with few rows: what is wrong in one is wrong in fifty, and takes fifty times as long to say
+        # every kind of page, with few rows: what is wrong in one is wrong in fifty, and quicker to find
         few = [
             "/?band=watch",
             f"{one}?about=billing",
