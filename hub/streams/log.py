@@ -32,6 +32,7 @@ from hub.streams.logfile import (
     partitions_of,
     path_of,
     position,
+    refuse_others,
 )
 from hub.streams.topics import TopicSpec
 
@@ -85,6 +86,7 @@ class Log(LogReader):
     def __init__(self, path: Path, partitions: int = 8) -> None:
         if not 1 <= partitions <= PARTITIONS:
             raise ConfigError(f"a log has 1 to {PARTITIONS} partitions, not {partitions}")
+        refuse_others(path)
         self._writing = connect(path)
         try:
             create(self._writing, partitions)

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -122,6 +122,23 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise ConfigError(f"cannot open the log {path}: {error}") from None
     return connection
+
+
+def refuse_others(path: Path) -> None:
+    """Look before anything is written, even a pragma: a file with tables of somebody else's stays as it is.
+
+    Raises:
+        ConfigError: it is one, or no database at all.
+    """
+    if not path.is_file():
+        return
+    with closing(connect(path, readonly=True)) as connection:
+        try:
+            known = connection.execute("select count(*) from sqlite_schema").fetchone()[0]
+        except sqlite3.Error as error:
+            raise ConfigError(f"cannot open the log {path}: {error}") from None
+        if known:
+            partitions_of(connection, path)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
