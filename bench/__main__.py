@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final
 
@@ -15,7 +16,13 @@ from bench.result import Result
 NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages")
 
 
-def main(words: list[str] | None = None) -> int:
+def measured(name: str) -> list[Result]:
+    """What the bench of this name finds; its module is imported when it is asked for."""
+    found: list[Result] = import_module(f"bench.{name}").run()
+    return found
+
+
+def main(words: Sequence[str] | None = None, measure: Callable[[str], list[Result]] = measured) -> int:
     """Run and print; 0 whether or not the goals hold: a bench tells, it does not judge."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all unless named")
@@ -28,9 +35,8 @@ def main(words: list[str] | None = None) -> int:
     for name in asked.names or NAMES:
         began = time.monotonic()
         print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-        found = import_module(f"bench.{name}").run()
+        results += measure(name)
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
-        results += found
     if asked.json:
         print(json.dumps([result._asdict() for result in results], indent=2))
     else:

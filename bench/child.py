@@ -80,4 +80,4 @@ class Child:
                 return str(json.loads(said)["url"])
             except ValueError:
                 continue
-        raise RuntimeError(f"{self._process.args} ended before it answered")
+        raise RuntimeError("the process ended before it answered")

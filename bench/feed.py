@@ -19,7 +19,6 @@ def feed(path: Path, rate: float, seconds: float, accounts: int) -> None:
     """Keep the pace whatever happens: what is late is handed in at once, and its waiting counts."""
     log = Log(path)
     made = entries(traffic(int(rate * seconds), accounts, seed=int(rate)), log.partitions)
-    print("ready", flush=True)
     began, sent, done = time.perf_counter(), 0, []
     while sent < len(made):
         due = min(len(made), int((time.perf_counter() - began) * rate))

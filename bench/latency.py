@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from bench.path import drained
 from bench.result import Result, below, quantile, told
 from bench.traffic import everybody, fill, traffic
 from hub.store.database import Database
@@ -58,11 +58,11 @@ async def _run(folder: Path, accounts: int, seconds: float, pace: float) -> list
         streams.add(room, app="scoring", outboxes={HEALTH: Ledger()})
         fill(log, everybody(accounts) + traffic(accounts, accounts, seed=2))
         async with streams:
-            await _drained(streams)
+            await drained(streams)
             more = traffic(4 * accounts, accounts, seed=3)
             began = time.perf_counter()
             await asyncio.to_thread(fill, log, more)
-            await _drained(streams)
+            await drained(streams)
             full = len(more) / (time.perf_counter() - began)
             slow = await _paced(log, streams, pace, seconds, accounts)
             half = await _paced(log, streams, full / 2, seconds, accounts)
@@ -76,17 +76,12 @@ async def _run(folder: Path, accounts: int, seconds: float, pace: float) -> list
     ]
 
 
-async def _drained(streams: Streams) -> None:
-    while not streams.idle():
-        await asyncio.sleep(0.01)
-
-
 async def _paced(log: Log, streams: Streams, pace: float, seconds: float, accounts: int) -> list[float]:
     """Milliseconds of each event that moved a health, of those handed in after the first second."""
     moments: list[float] = []
     ends: list[list[int]] = [[] for _ in range(log.partitions)]
 
-    def heard(topics: Sequence[str]) -> None:
+    def heard(topics: Iterable[str]) -> None:
         if HEALTH.name in topics:
             moments.append(time.time())
             for partition, end in log.ends(HEALTH.name).items():
@@ -94,12 +89,10 @@ async def _paced(log: Log, streams: Streams, pace: float, seconds: float, accoun
 
     before = {topic.name: log.ends(topic.name) for topic in (EVENTS, HEALTH)}
     words = [str(log.path), str(pace), str(seconds), str(accounts)]
-    feeder = subprocess.Popen([sys.executable, "-m", "bench.feed", *words], stdout=subprocess.PIPE)
-    assert feeder.stdout is not None
-    await asyncio.to_thread(feeder.stdout.readline)
-    unlisten = log.listen(heard)  # type: ignore[arg-type]
-    await asyncio.to_thread(feeder.communicate)
-    await _drained(streams)
+    unlisten = log.listen(heard)
+    feeder = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.feed", *words)
+    assert await feeder.wait() == 0, "the feeder failed"
+    await drained(streams)
     unlisten()
     given = {_named(record.value).id: record.timestamp for record in log.read(EVENTS.name, before[EVENTS.name], _ALL)}
     began = min(given.values()) + _WARM
