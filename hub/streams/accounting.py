@@ -49,9 +49,12 @@ class Books:
 
     @property
     def balanced(self) -> bool:
-        """Whether received = applied + duplicates + dead_lettered + pending, and nothing is astray."""
+        """Whether received = applied + duplicates + dead_lettered + pending, nothing is astray, nothing owed.
+
+        Less than nothing is pending where the log ends before what was applied: it was lost or replaced.
+        """
         parts = self.applied + self.duplicates + self.dead_lettered + self.pending
-        return self.received == parts and not self.astray
+        return self.received == parts and not self.astray and self.pending >= 0
 
 
 def books(connection: Connection, log: Counted) -> Books:

@@ -126,6 +126,11 @@ class Log(LogReader):
         self._do(lambda connection: _declare(connection, spec, number)).result()
         self._topics = {}
 
+    def begin(self, topic: str, offsets: Mapping[int, int]) -> None:
+        """Give the first records of these partitions of an empty topic such offsets instead of 0."""
+        rows = [(offset, offset, self.topic(topic).id, partition) for partition, offset in offsets.items()]
+        self._do(lambda connection: _begin(connection, rows)).result()
+
     def append(self, entries: Sequence[Entry], counts: Mapping[str, int] | None = None) -> Future[None]:
         """Add records and add to the counters, both or neither; the future is done when they are on disk.
 
@@ -322,6 +327,12 @@ def _declare(connection: sqlite3.Connection, spec: TopicSpec, partitions: int) -
     connection.executemany(
         "insert into partitions (topic, partition) values (?, ?)",
         [(number, partition) for partition in range(partitions)],
+    )
+
+
+def _begin(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, int, int]]) -> None:
+    connection.executemany(
+        "update partitions set start = ?, next = ? where topic = ? and partition = ? and next = 0", rows
     )
 
 

@@ -17,6 +17,7 @@ from hub.sdk.errors import ConfigError
 from hub.store import schema
 from hub.store.database import Database
 from hub.streams.agent import Agent
+from hub.streams.aligning import align
 from hub.streams.batches import Batched, BatchSchema
 from hub.streams.log import Log
 from hub.streams.logfile import LogError
@@ -69,6 +70,7 @@ class Streams:
         for name in ("faust", "mode"):  # they tell their whole life at level info
             if logging.getLogger(name).level == logging.NOTSET:
                 logging.getLogger(name).setLevel(logging.WARNING)
+        await asyncio.to_thread(align, self.database, self.log)
         for agent in self._all():
             await agent.claim()
         self._apps = [_app(name, agents, self.log) for name, agents in self._agents.items()]
