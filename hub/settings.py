@@ -45,6 +45,7 @@ class Settings(BaseModel):
     partitions: int = Field(8, ge=1, le=1024, description="of every topic; fixed when the installation is made")
     clock: Literal["wall", "event"] = Field("wall", description="`event`: time is the newest event's (old data, demos)")
     scoring: Path | None = Field(None, description="folder of measures.yaml and scorecard.yaml; ours unless set")
+    archive_days: int = Field(400, ge=1, description="how long events are kept in the archive after they came")
     max_body: int = Field(1_048_576, ge=1024, description="bytes of a webhook, as sent and after decompression")
     max_lag: int = Field(200_000, ge=1, description="unscored events beyond which the door answers 503")
     min_free_disk: int = Field(256 * 1024 * 1024, ge=0, description="bytes of free disk below which it does too")
@@ -65,6 +66,11 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{self.data / 'hub.db'}"
 
 
+def _text(value: object) -> str:
+    """A plugin's setting as the environment would have it: several secrets are comma-separated."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) -> tuple[Settings, dict[str, str]]:
     """Read the settings: ours as a tree, and what plugins are given: their `PULSEHUB_<VENDOR>_*`, and how to mail.
 
@@ -77,7 +83,7 @@ def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) ->
     written = _file(environ, config)
     vendors = {k: v for k, v in written.items() if isinstance(v, dict) and k != "connections"}
     ours: dict[str, Any] = {k: v for k, v in written.items() if k not in vendors}
-    rest = {f"{PREFIX}{v}_{k}".upper(): str(value) for v, keys in vendors.items() for k, value in keys.items()}
+    rest = {f"{PREFIX}{v}_{k}".upper(): _text(value) for v, keys in vendors.items() for k, value in keys.items()}
     for key, value in environ.items():
         if key.startswith(PREFIX) and value:
             name = key.removeprefix(PREFIX).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +22,8 @@ from scoring.profiles import Facts, about_account, newer
 from scoring.rows import Rows
 
 _CHUNK: Final = 2_000
+_KEYS: Final = 500  # of one DELETE
+_FORGOTTEN: Final = "archive_forgotten"
 _SEEN: Final = upsert(schema.seen).on_conflict_do_nothing()
 _ARCHIVE: Final = insert(schema.archive)
 _decode: Final = msgspec.json.Decoder(Event).decode
@@ -54,12 +56,37 @@ def write(connection: Connection, taken: Sequence[Taken], wall: float, remembers
     insert_rows(connection, _ARCHIVE, rows)
 
 
-def forget(connection: Connection, wall: float, days: int) -> int:
-    """Let go of events that came more than `days` ago, and of ids nobody need remember; how many events went."""
+class Stale(NamedTuple):
+    """What may be let go of: rows of the archive, and digests of ids nobody need remember."""
+
+    rows: list[int]
+    digests: list[bytes]
+
+
+def stale(connection: Connection, wall: float, days: int, most: int = 5_000) -> Stale:
+    """Look for events that came more than `days` ago and for ids past their time, `most` of each. Only reads."""
     archive, seen = schema.archive, schema.seen
-    gone = connection.execute(delete(archive).where(archive.c.received_at < wall - days * DAY)).rowcount
-    connection.execute(delete(seen).where(seen.c.forget > 0, seen.c.forget < int(wall / DAY)))
-    return int(gone)
+    oldest = select(archive.c.row, archive.c.received_at).order_by(archive.c.row).limit(most)  # rows come in time
+    rows = [row for row, received_at in connection.execute(oldest) if received_at < wall - days * DAY]
+    past = select(seen.c.digest).where(seen.c.forget > 0, seen.c.forget < int(wall / DAY)).limit(most)
+    return Stale(rows, list(connection.scalars(past)))
+
+
+def forget(connection: Connection, found: Stale) -> None:
+    """Let go of it. How many events went is kept in `meta`, so that the books can still be held to the archive."""
+    archive, seen, meta = schema.archive, schema.seen, schema.meta
+    for table, column, keys in ((archive, archive.c.row, found.rows), (seen, seen.c.digest, found.digests)):
+        for at in range(0, len(keys), _KEYS):
+            connection.execute(delete(table).where(column.in_(keys[at : at + _KEYS])))
+    if found.rows:
+        now = str(forgotten(connection) + len(found.rows))
+        kept = upsert(meta).values(key=_FORGOTTEN, value=now)
+        connection.execute(kept.on_conflict_do_update(index_elements=[meta.c.key], set_={"value": now}))
+
+
+def forgotten(connection: Connection) -> int:
+    """How many events the archive has let go of since the installation began."""
+    return int(connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == _FORGOTTEN)) or 0)
 
 
 def happened(

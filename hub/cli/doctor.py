@@ -23,6 +23,7 @@ from hub.settings import Settings
 from hub.store.questions import way
 from hub.streams.accounting import Books, archived, books
 from hub.streams.logfile import LogReader, path_of
+from scoring.archive import forgotten
 
 _SIGN: Final = {"ok": "[green]▲[/]", "note": "[dim]●[/]", "wrong": "[red]▼[/]"}
 _NOTHING: Final = Books(0, 0, 0, 0, 0, 0, 0)
@@ -125,7 +126,7 @@ def _installation(settings: Settings) -> tuple[Books, list[Check]]:
         if not file.exists():
             return _NOTHING, [Check("books", "note", f"nothing in {settings.data} yet; `pulsehub up` makes it")]
         with context.opened(settings) as database, closing(LogReader(file)) as log, database.read() as connection:
-            counted, kept = books(connection, log), archived(connection)
+            counted, kept = books(connection, log), archived(connection) + forgotten(connection)
             letters = way.letters_by_connection(connection)
     except HubError as error:
         return _NOTHING, [Check("installation", "wrong", str(error))]
@@ -134,6 +135,11 @@ def _installation(settings: Settings) -> tuple[Books, list[Check]]:
         f" + dead-lettered {counted.dead_lettered:,} + pending {counted.pending:,}"
     )
     checks = [Check("books", "ok", sums)]
+    if counted.pending < 0:
+        says = (
+            f"streams.db ends {-counted.pending:,} records before what was applied: it is not of the moment of hub.db"
+        )
+        return counted, [Check("books", "wrong", f"{says}. Put back the two files of one moment")]
     if not counted.balanced or kept != counted.applied:
         wrong = f"; {counted.astray:+,} astray, {kept:,} in the archive"
         checks = [Check("books", "wrong", f"do not balance: {sums}{wrong}. Keep a copy of {settings.data}, report it")]

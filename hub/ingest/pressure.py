@@ -82,7 +82,7 @@ class Pressure:
 
     def _look(self) -> _Trouble | None:
         if shutil.disk_usage(self._folder).free < self._min_free_disk:
-            return _Trouble("disk_full", "the disk is nearly full", 60)
+            return _Trouble("disk_full", "the disk is nearly full", 30)  # Zendesk gives up on a minute or more
         if self.lag() > self._max_lag:
             return _Trouble("too_far_behind", "too many events wait to be scored", 5)
         return None

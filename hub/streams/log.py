@@ -366,7 +366,7 @@ def _extend(connection: sqlite3.Connection, topic: int, partition: int, entries:
             (
                 position(topic, partition, offset),
                 offset + len(part),
-                part[-1].timestamp,
+                max(entry.timestamp for entry in part),
                 encode_records(records),
                 encode_extras(extras) if extras else None,
             ),

@@ -40,7 +40,7 @@ create table partitions (
 create table segments (
     position integer primary key,
     next integer not null,   -- offset behind its last record
-    newest real not null,    -- time of its last record
+    newest real not null,    -- time of its newest record
     records blob not null,   -- msgpack array of Record
     extras blob              -- msgpack map offset -> Extra, of the records that have headers or no value
 );

@@ -130,7 +130,7 @@ def _rewrite(
             (
                 base + part[0].offset,
                 part[-1].offset + 1,
-                part[-1].timestamp,
+                max(record.timestamp for record in part),
                 encode_records(part),
                 encode_extras(here) if here else None,
             ),

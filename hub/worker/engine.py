@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Final, Self
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.ingest.deadletters import DeadLetters
 from hub.ingest.intake import Intake
@@ -21,12 +24,17 @@ from hub.streams.accounting import Books, books
 from hub.streams.log import Log
 from hub.streams.streams import Streams
 from hub.success.alerts import Alerts
+from scoring import archive
 from scoring.learner import Learner
 from scoring.ledger import Ledger
 from scoring.loading import load as load_config
 from scoring.rescore import Rescore
 from sinks.alerts import AlertsOutbox
 from sinks.desired import Fields
+
+_DAILY: Final = 86_400.0
+_BRIEFLY: Final = 0.2  # seconds between two parts
+_log = logging.getLogger(__name__)
 
 
 def _nobody() -> None:
@@ -63,15 +71,21 @@ class Engine:
         self.intake = Intake(self.log, self.database)
         self.streams = Streams(self.database, self.log)
         self._rooms(configured, wake)
+        self._tidying: asyncio.Task[None] | None = None
+        if self.log.partitions != settings.partitions and "partitions" in settings.model_fields_set:
+            _log.warning("worker.partitions_kept", extra={"partitions": self.log.partitions})
 
     async def start(self) -> None:
         """Claim the partitions, load the accounts, begin."""
         await self.streams.start()
         gc.collect()
         gc.freeze()  # what was loaded stays; the collector need not walk it again
+        self._tidying = asyncio.create_task(self._tidy(), name="forget old events")
 
     async def stop(self) -> None:
         """Finish what is in hand and close the files."""
+        if self._tidying:
+            self._tidying.cancel()
         await self.streams.stop()
         self.live.close()
         await asyncio.to_thread(self.close)
@@ -108,6 +122,21 @@ class Engine:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    async def _tidy(self) -> None:
+        """Let go of what the archive has kept long enough, a little at a time."""
+        while True:
+            try:
+                found = await asyncio.to_thread(self._stale)
+                await asyncio.wrap_future(self.database.write(lambda connection: archive.forget(connection, found)))  # noqa: B023 - awaited before the next
+            except SQLAlchemyError as error:
+                _log.warning("worker.archive_kept", extra={"error": str(error)})
+                found = archive.Stale([], [])
+            await asyncio.sleep(_BRIEFLY if any(found) else _DAILY)
+
+    def _stale(self) -> archive.Stale:
+        with self.database.read() as connection:
+            return archive.stale(connection, time.time(), self.settings.archive_days)
 
     def _rooms(self, configured: Configured, wake: Callable[[], None]) -> None:
         ours, database, live = self.settings, self.database, self.live

@@ -36,6 +36,7 @@ class Facts:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._halted_since: float | None = None
         self._sampling: asyncio.Task[None] | None = None
         self._scorers = Scorers(hub.engine.config)
         self._marks: deque[tuple[float, dict[str, int]]] = deque()
@@ -135,4 +136,8 @@ class Facts:
 
     def _halted(self) -> Sequence[Halt]:
         failed = self._hub.engine.streams.failed
-        return [Halt(room="streams", reason=failed, since=time.time())] if failed else []
+        if not failed:
+            self._halted_since = None
+            return []
+        self._halted_since = self._halted_since or time.time()
+        return [Halt(room="streams", reason=failed, since=self._halted_since)]

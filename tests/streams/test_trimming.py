@@ -1,7 +1,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.streams.log import Entry, Log
@@ -67,6 +67,7 @@ def test_headers_and_absent_values_survive_compaction(tmp_path):
 
 
 @settings(max_examples=40, deadline=None)
+@example(commits=[[(b"a", False), (b"b", True)]], needed=2, start=0)
 @given(
     st.lists(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c", None]), st.booleans()), min_size=1, max_size=5)),
     st.integers(0, 30),
