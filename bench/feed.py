@@ -1,24 +1,19 @@
-"""Appends events to a log at a steady rate, from a process of its own, each stamped with the moment it is handed in.
-
-`python -m bench.feed FILE RATE SECONDS ACCOUNTS`
-"""
+"""Appends events to a log at a steady rate, each stamped with the moment it is handed in."""
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
-from bench.traffic import entries, traffic
+from bench.traffic import Told, entries
 from hub.streams.log import Log
 
 _EVERY = 0.005  # seconds between two appends: the door would have so many requests in the air
 
 
-def feed(path: Path, rate: float, seconds: float, accounts: int) -> None:
+def feed(log: Log, told: Sequence[Told], rate: float) -> None:
     """Keep the pace whatever happens: what is late is handed in at once, and its waiting counts."""
-    log = Log(path)
-    made = entries(traffic(int(rate * seconds), accounts, seed=int(rate)), log.partitions)
+    made = entries(told, log.partitions)
     began, sent, done = time.perf_counter(), 0, []
     while sent < len(made):
         due = min(len(made), int((time.perf_counter() - began) * rate))
@@ -28,8 +23,3 @@ def feed(path: Path, rate: float, seconds: float, accounts: int) -> None:
         time.sleep(_EVERY)
     for one in done:
         one.result()
-    log.close()
-
-
-if __name__ == "__main__":
-    feed(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.feed import feed
 from bench.path import drained
 from bench.result import Result, below, quantile, told
 from bench.traffic import everybody, fill, traffic
@@ -88,10 +88,9 @@ async def _paced(log: Log, streams: Streams, pace: float, seconds: float, accoun
                 ends[partition].append(end)
 
     before = {topic.name: log.ends(topic.name) for topic in (EVENTS, HEALTH)}
-    words = [str(log.path), str(pace), str(seconds), str(accounts)]
+    more = await asyncio.to_thread(traffic, int(pace * seconds), accounts, seed=int(pace))
     unlisten = log.listen(heard)
-    feeder = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.feed", *words)
-    assert await feeder.wait() == 0, "the feeder failed"
+    await asyncio.to_thread(feed, log, more, pace)
     await drained(streams)
     unlisten()
     given = {_named(record.value).id: record.timestamp for record in log.read(EVENTS.name, before[EVENTS.name], _ALL)}
