@@ -13,16 +13,18 @@ import httpx
 
 from hub.demo.inbox import Inbox
 from hub.demo.proof import Proof, proof
-from hub.demo.story import HISTORY, Story
+from hub.demo.story import Story
 from hub.demo.vendors import Vendors
 from hub.demo.world import World
 from hub.registry import Registry
 from hub.sdk.errors import HubError
 from hub.settings import Settings
+from hub.store.questions import portfolio
 from hub.worker import Hub
 
 _BEAT: Final = 1.0  # seconds between two moments of live life
 _PATIENCE: Final = 180.0  # seconds for what the history caused to be done
+_TRIED: Final = 8  # customers that are let down
 _FILE: Final = "demo.json"
 
 
@@ -32,16 +34,18 @@ class Stage:
     Args:
         settings: of the installation; its vendors' settings are those of the stand-ins.
         now: the moment the history ends.
+        companies: how many there are.
+        days: of history.
     """
 
-    def __init__(self, settings: Settings, now: datetime) -> None:
+    def __init__(self, settings: Settings, now: datetime, companies: int = 200, days: int = 180) -> None:
         self._path = settings.data / _FILE
         self._http = httpx.AsyncClient(timeout=30.0)
         self.vendors = Vendors(Registry().sandboxes(), self._http)
         self.inbox = Inbox()
         settings.data.mkdir(parents=True, exist_ok=True)
-        self.story = Story.open(self._path, now)
-        self._world = World(self.story.start, seed=self.story.seed)
+        self.story = Story.open(self._path, now, days)
+        self._world = World(self.story.start, companies, self.story.seed)
         self._settings = settings.model_copy(update={"clock": "event", "alerts_to": ["success@pulsehub.example"]})
 
     async def __aenter__(self) -> Self:
@@ -71,13 +75,13 @@ class Stage:
         """
         for sink in self.hub.configured.sinks:
             await self.hub.deliveries.pause(sink.name, "until the history is told")
-        for day in range(HISTORY + 1):
+        for day in range(self.story.days + 1):
             pings = self.vendors.happen(self.story.chapter(self._world, day))
             if day > self.story.told:
                 await self.vendors.send(self.hub.url, pings)
                 self.story.told = day
                 self.story.save(self._path)
-            on_day(day, HISTORY)
+            on_day(day, self.story.days)
             if stop.is_set():
                 return
             await asyncio.sleep(0)
@@ -110,9 +114,24 @@ class Stage:
                 continue
 
     async def crisis(self) -> None:
-        """Let one healthy customer have a very bad hour, so that there is somebody to be told about."""
-        pings = self.vendors.happen(self._world.worst_hour(datetime.now(UTC)))
-        await self.vendors.send(self.hub.url, pings)
+        """Let those who are just holding on have a bad hour, one after another, until one falls at risk."""
+        for account, company in (await asyncio.to_thread(self._holding_on))[:_TRIED]:
+            pings = self.vendors.happen(self._world.bad_hour(company, datetime.now(UTC)))
+            await self.vendors.send(self.hub.url, pings)
+            await self.hub.engine.drained(_PATIENCE)
+            if await asyncio.to_thread(self._at_risk, account):
+                return
+
+    def _holding_on(self) -> list[tuple[str, str]]:
+        """Our id and the world's key of customers above the lowest band, lowest health first."""
+        known = {company.domain: company.key for company in self._world.companies if not company.gone}
+        with self.hub.engine.database.read() as connection:
+            rows = portfolio.page(connection, portfolio.Wanted(sort="health"), limit=len(known) + 1)
+        return [(row.id, known[row.domain]) for row in rows if row.band != "at_risk" and row.domain in known]
+
+    def _at_risk(self, account: str) -> bool:
+        with self.hub.engine.database.read() as connection:
+            return portfolio.by_ids(connection, [account])[account].band == "at_risk"
 
     async def prove(self) -> Proof:
         """What came of it, read from the hub's database, the vendors' records and the inbox."""

@@ -11,24 +11,24 @@ from hub.demo.world import DAY, World, midnight
 from hub.sdk.errors import ConfigError
 from hub.sdk.events import Event
 
-HISTORY = 180  # days
-
 
 class Story(msgspec.Struct):
     """The parts of a demo that outlive its process.
 
     Attributes:
         start: the first day of the history.
+        days: how long it is.
         seed: of all chance in the world.
         told: days of it the hub has taken; 0 is the founding.
     """
 
     start: datetime
+    days: int
     seed: int = 7
     told: int = -1
 
     @classmethod
-    def open(cls, path: Path, now: datetime) -> Story:
+    def open(cls, path: Path, now: datetime, days: int) -> Story:
         """Read the story of this data folder, or begin one.
 
         Raises:
@@ -37,7 +37,7 @@ class Story(msgspec.Struct):
         try:
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except FileNotFoundError:
-            return cls(start=midnight(HISTORY, now))
+            return cls(start=midnight(days, now), days=days)
         except (OSError, msgspec.MsgspecError) as error:
             raise ConfigError(f"{path} cannot be read ({error}); remove it to begin a new demo") from None
 

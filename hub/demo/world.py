@@ -108,15 +108,21 @@ class World:
             happened += self._recovery(company, now)
         return happened
 
-    def worst_hour(self, now: datetime) -> list[Event]:
-        """A healthy customer's very bad hour: somebody to be told about."""
-        here = sorted((one for one in self.companies if not one.gone), key=lambda one: -one.mood * one.seats)
-        company = Random(now.isoformat()).choice(here[:20])  # noqa: S311 - another one each time
-        events = [event for _ in range(3) for event in self._crisis(company, now)]
-        return [
-            *events,
-            self._event(company, "ticket.escalated", now, {"priority": "urgent"}, entity=company.tickets[-1].key),
-        ]
+    def bad_hour(self, key: str, now: datetime) -> list[Event]:
+        """One company's very bad hour: urgent tickets, angry ratings, unpaid bills, and its champions leave."""
+        company = next(one for one in self.companies if one.key == key)
+        events = [event for _ in range(2) for event in self._crisis(company, now)]
+        for ticket in company.tickets[-3:]:
+            events.append(self._event(company, "ticket.escalated", now, {"priority": "urgent"}, entity=ticket.key))
+            how = names.ANGER[0]
+            events.append(
+                self._event(company, "csat.rated", now, entity=ticket.key, contact=ticket.contact, value=0.0, text=how)
+            )
+        bill = f"inv-{company.key}-{now:%Y%m%d%H%M%S}"
+        events.append(self._money(company, "invoice.overdue", now, entity=bill))
+        events.append(self._money(company, "dispute.opened", now, entity=f"dispute-{bill}"))
+        events += [self._event(company, "contact.left", now, contact=person) for person, _ in company.people[:2]]
+        return events
 
     # --- a company's day ----------------------------------------------------------------------------------------
 
