@@ -95,11 +95,6 @@ class Database:
             found = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "schema"))
             if found is None:
                 connection.execute(insert(schema.meta).values(key="schema", value=str(schema.VERSION)))
-            elif int(found) != schema.VERSION:
-                raise ConfigError(
-                    f"{self.url.database} has schema {found} and this program speaks {schema.VERSION}: "
-                    "start the version that wrote it, or begin with an empty PULSEHUB_DATA",
-                )
 
     def _run(self) -> None:
         with self.engine.connect().execution_options(writer=True) as connection:
@@ -134,16 +129,23 @@ class Database:
 
 
 def _refuse_others(path: Path) -> None:
-    """Look before anything is written, even a pragma: a file that has tables of somebody else's stays as it is."""
+    """Look before anything is written, even a pragma: what is not ours, or of another version, stays as it is."""
     if not path.is_file():
         return
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
             names = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
+            asked = "select value from meta where key = 'schema'"
+            found = connection.execute(asked).fetchone() if schema.meta.name in names else None
     except sqlite3.Error as error:
         raise ConfigError(f"cannot use the database {path}: {error}") from None
     if names and schema.meta.name not in names:
         raise ConfigError(f"{path} is a database, but not one of ours: give us another PULSEHUB_DATA")
+    if found and found[0] != str(schema.VERSION):
+        raise ConfigError(
+            f"{path} has schema {found[0]} and this program speaks {schema.VERSION}: "
+            "start the version that wrote it, or begin with an empty PULSEHUB_DATA",
+        )
 
 
 def _sqlite(url: str) -> Engine:
