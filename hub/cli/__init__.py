@@ -12,7 +12,7 @@ from hub.sdk.errors import ConfigError, HubError
 def main() -> None:
     """Run the command line; errors we raise on purpose end in one sentence, never in a stack trace."""
     try:
-        app()
+        app(prog_name="pulsehub")
     except ConfigError as error:
         aside.print(f"pulsehub: {visible(str(error))}", style="red", markup=False)
         sys.exit(2)
