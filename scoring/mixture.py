@@ -7,8 +7,9 @@ al., *Follow the leader if you can, hedge if you must* (2014). A small share of 
 label (Herbster and Warmuth 1998), so that an expert who was wrong for a year is heard again within weeks.
 
 The promise: over any sequence the mix loses at most `gap + SPAN / rate` more than its best expert, and `SHARE / rate`
-for each label. Where weights are not used at once (a label comes a horizon after its prediction) it holds for a world
-that changes slowly.
+for each label of weight 1. Labels that overlap weigh less: a customer who is put on record every week is judged by the
+same two months again and again, and is one witness, not eight. Where weights are not used at once (a label comes a
+horizon after its prediction) the promise holds for a world that changes slowly.
 """
 
 from __future__ import annotations
@@ -65,18 +66,24 @@ class Mixture(msgspec.Struct):
         awake = {name: weight for name, weight in self.weights.items() if name in opinions}
         return sum(weight * clipped(opinions[name]) for name, weight in awake.items()) / sum(awake.values())
 
-    def learn(self, opinions: Mapping[str, float], *, lost: bool) -> None:
-        """Judge opinions (log odds) by what became of the customer. An expert without one keeps its weight."""
-        awake = {name: weight for name, weight in self.weights.items() if name in opinions}
+    def learn(self, opinions: Mapping[str, float], *, lost: bool, weight: float = 1.0) -> None:
+        """Judge opinions (log odds) by what became of the customer. An expert without one keeps its weight.
+
+        Args:
+            opinions: by expert.
+            lost: whether the customer left.
+            weight: how much of a label it is, more than 0 and at most 1.
+        """
+        awake = {name: trust for name, trust in self.weights.items() if name in opinions}
         if not awake:
             return
         rate, mass = self.rate, sum(awake.values())
-        losses = {name: log_loss(clipped(opinions[name]), lost=lost) for name in awake}
-        kept = {name: weight * math.exp(-rate * losses[name]) for name, weight in awake.items()}
+        losses = {name: weight * log_loss(clipped(opinions[name]), lost=lost) for name in awake}
+        kept = {name: trust * math.exp(-rate * losses[name]) for name, trust in awake.items()}
         total = sum(kept.values())
         ideal = -math.log(total / mass) / rate
-        self.gap += max(0.0, log_loss(self.mix(opinions), lost=lost) - ideal)
-        even = mass * SHARE / len(awake)
+        self.gap += max(0.0, weight * log_loss(self.mix(opinions), lost=lost) - ideal)
+        share = SHARE * weight
         for name in awake:
-            self.weights[name] = kept[name] / total * mass * (1.0 - SHARE) + even
+            self.weights[name] = kept[name] / total * mass * (1.0 - share) + mass * share / len(awake)
             self.losses[name] = self.losses.get(name, 0.0) + losses[name]

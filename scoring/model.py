@@ -13,7 +13,7 @@ from hub.store import schema
 from scoring import risk
 from scoring.arrays import logit
 from scoring.calibration import Platt
-from scoring.config import Config, Scorecard
+from scoring.config import Config, Outcome, Scorecard
 from scoring.mixture import LIMIT, Mixture
 from scoring.recency import center, sign_of_life
 
@@ -31,9 +31,14 @@ DRAFT: Final = 0
 """The row of table `models` that holds what is learned and not yet published."""
 ENOUGH: Final = 100
 ENOUGH_OF_EACH: Final = 10
-_TRUST_IN_CARD: Final = 0.75  # the rest is shared; a new installation has nothing but its scorecard
-_PRIOR_LABELS: Final = 20.0  # what the scorecard's base rate is worth
-_MEMORY: Final = 1.0 - 1.0 / 20_000.0  # of the base rate, in labels
+_TRUST: Final = {CARD: 0.1, CARD_CALIBRATED: 0.45, RECENCY: 0.05, "sgd": 0.15, "adagrad": 0.15, BASE_RATE: 0.1}
+"""What experts are believed before any of them could be judged: the scorecard most, at the level that labels show."""
+_PRIOR_LABELS: Final = 4.0  # what the scorecard's base rate is worth
+_MEMORY: Final = 20_000.0  # of the base rate, in labels
+_LEAST: Final = 0.005
+_MOST: Final = 0.95
+_TENTH: Final = 0.1
+_ALIKE: Final = 2e-6  # predictions are compared as they are stored, rounded
 
 
 class Lesson(NamedTuple):
@@ -83,7 +88,8 @@ class Model(msgspec.Struct, kw_only=True):
         labels: how many it learned.
         unpublished: how many of them no version has had yet.
         lost: how many of all were customers who left.
-        seen: the same with old labels fading, begun with what the scorecard's base rate is worth.
+        seen: the same counted by weight (`weight_of`) and with old labels fading, begun with what the scorecard's base
+            rate is worth.
         left: likewise of those who left; `left / seen` is the base rate.
         regressions: state of the regressions.
         calibrations: by expert.
@@ -118,6 +124,17 @@ class Model(msgspec.Struct, kw_only=True):
         """How much each expert is listened to; sum 1."""
         return dict(self.mixture.weights) if self.trusted else {CARD: 1.0}
 
+    def limits(self, scorecard: Scorecard) -> tuple[float, float]:
+        """Log odds between which experts are believed.
+
+        A risk stays within 0.5 % and 95 %, or a tenth of the base rate where that is rarer, until labels allow more: of
+        n customers who all did the same, as many as 3 / n could do otherwise (Hanley and Lippman-Hand 1983).
+        """
+        rate = self.base_rate(scorecard)
+        least, most = min(_LEAST, _TENTH * rate), max(_MOST, 1.0 - _TENTH * (1.0 - rate))
+        stayed, left = (math.log(max(1.0, labels / 3.0)) for labels in (self.seen - self.left, self.left))
+        return max(-LIMIT, min(logit(least), -stayed)), min(LIMIT, max(logit(most), left))
+
     def base_rate(self, scorecard: Scorecard) -> float:
         """Share of customers lost within the horizon: the scorecard's word until labels suffice."""
         return self.left / self.seen if self.trusted else scorecard.base_rate
@@ -126,15 +143,30 @@ class Model(msgspec.Struct, kw_only=True):
 def fresh(config: Config) -> Model:
     """A model that has learned nothing."""
     rate = config.scorecard.base_rate
-    doubted = (1.0 - _TRUST_IN_CARD) / (len(EXPERTS) - 1)
     return Model(
         config_version=config.version,
         seen=_PRIOR_LABELS,
         left=_PRIOR_LABELS * rate,
         regressions=risk.fresh(rate),
         calibrations={CARD_CALIBRATED: Platt(), RECENCY: Platt()},
-        mixture=Mixture({name: _TRUST_IN_CARD if name == CARD else doubted for name in EXPERTS}),
+        mixture=Mixture(dict(_TRUST)),
     )
+
+
+def weight_of(outcome: Outcome) -> float:
+    """How much of a label each label is: snapshots taken more often than once a horizon share most of their outcome.
+
+    It is the average uniqueness (López de Prado, *Advances in financial machine learning*, 2018, 4.4) of the labels of
+    a customer who is put on record all the time.
+    """
+    return min(1.0, outcome.every / outcome.horizon)
+
+
+def _was_listened_to(predictions: Mapping[str, float]) -> bool:
+    """Whether the models had a say in what was shown; before, they had learned nothing that could be judged."""
+    if MIX not in predictions or CARD not in predictions:
+        return True
+    return abs(predictions[MIX] - predictions[CARD]) > _ALIKE
 
 
 def taught(model: Model, lessons: Iterable[Lesson], config: Config) -> Model:
@@ -146,23 +178,28 @@ def taught(model: Model, lessons: Iterable[Lesson], config: Config) -> Model:
 
     after = decode(encode(model))
     teacher = Teacher(after.regressions, {m.name: 1.0 if m.direction == "down" else -1.0 for m in config.measures})
-    zero = logit(config.scorecard.base_rate)
+    zero, weight = logit(config.scorecard.base_rate), weight_of(config.scorecard.outcome)
+    kept = 1.0 - weight / _MEMORY
     silence, middle = sign_of_life(config.measures, config.scorecard.outcome), center(config.scorecard.outcome)
     for lesson in lessons:
         opinions = {name: opinion(chance) for name, chance in lesson.predictions.items() if name != MIX}
-        after.mixture.learn(opinions, lost=lesson.lost)
+        if _was_listened_to(lesson.predictions):
+            after.mixture.learn(opinions, lost=lesson.lost, weight=weight)
         if CARD in opinions:
-            after.calibrations[CARD_CALIBRATED].learn(opinions[CARD] - zero, zero, lost=lesson.lost)
+            after.calibrations[CARD_CALIBRATED].learn(opinions[CARD] - zero, lost=lesson.lost, weight=weight)
         if lesson.features is not None:
             if silence is not None and silence in lesson.features:
-                after.calibrations[RECENCY].learn(lesson.features[silence] - middle, zero, lost=lesson.lost)
+                said = lesson.features[silence] - middle
+                after.calibrations[RECENCY].learn(said, lost=lesson.lost, weight=weight)
             teacher.learn(lesson.features, lost=lesson.lost)
         after.labels += 1
         after.unpublished += 1
         after.lost += lesson.lost
-        after.seen = after.seen * _MEMORY + 1.0
-        after.left = after.left * _MEMORY + lesson.lost
+        after.seen = after.seen * kept + weight
+        after.left = after.left * kept + weight * lesson.lost
         after.trained_through = max(after.trained_through, lesson.matured_at)
+    for calibration in after.calibrations.values():
+        calibration.settle(zero)
     after.regressions = teacher.state()
     after.config_version = config.version
     return after

@@ -2,6 +2,10 @@
 
 An account is labeled again and again and its labels resemble each other, so intervals count accounts, not labels:
 the AUC's is DeLong's with the structural components summed by account (Obuchowski 1997).
+
+Who needs help first is asked among the customers of one moment, by one version of the models. So beside the AUC of all
+pairs stands that of the pairs of one week (van Elteren 1960): the first also compares what was said in spring with what
+was said in autumn, and so a level that moved, rightly or not, changes it as much as a wrong order.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ _SURE: Final = 1e-6  # predictions are stored with six digits
 _SAME: Final = 2e-6
 _Z: Final = 1.959964  # 95 %
 _NEWEST: Final = 50_000
+_WEEK: Final = 604_800.0
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Places = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -44,6 +49,7 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
             unless there are both.
         low: the AUC's 95 % interval begins here.
         high: it ends here.
+        weekly: the AUC within weeks of snapshots, averaged; None unless a week has both.
         log_loss: mean, in nats.
         brier: mean squared error.
         bins: calibration, ten groups of equal size, least risk first.
@@ -54,6 +60,7 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     auc: float | None
     low: float | None
     high: float | None
+    weekly: float | None = None
     log_loss: float
     brier: float
     bins: list[Bin]
@@ -124,6 +131,7 @@ def judge(
         for name in (MIX, *EXPERTS)
         if any(name in row for row in predictions)
     }
+    weeks = np.floor(np.array(at, dtype=np.float64) / _WEEK).astype(np.intp)
     listened = _listened(said)
     gain, gain_error = _gain(said, listened, left, who)
     return Quality(
@@ -132,8 +140,8 @@ def judge(
         accounts=len(set(accounts)),
         since=min(at, default=None),
         until=max(at, default=None),
-        skills=_skills(said, np.ones(len(left), dtype=bool), left, who),
-        heard=_skills(said, listened, left, who),
+        skills=_skills(said, np.ones(len(left), dtype=bool), left, who, weeks),
+        heard=_skills(said, listened, left, who, weeks),
         gain=gain,
         gain_low=None if gain is None else gain - _Z * gain_error,
         gain_high=None if gain is None else gain + _Z * gain_error,
@@ -158,6 +166,27 @@ def area(chances: Floats, lost: Mask) -> tuple[float, Floats]:
     return auc, np.where(lost, (wins - auc) / len(left), (1.0 - falls - auc) / len(stayed))
 
 
+def within(chances: Floats, lost: Mask, weeks: Places) -> float | None:
+    """Mean of the AUCs of single weeks, by how much each can say: `left * stayed / labels`, van Elteren's weights.
+
+    Args:
+        chances: (n,) predicted.
+        lost: (n,) booleans.
+        weeks: (n,) in which week each was predicted.
+
+    Returns:
+        None unless some week has customers who left and customers who stayed.
+    """
+    found = [(chances[those], lost[those]) for those in (weeks == week for week in np.unique(weeks))]
+    judged = [(area(said, left)[0], left.sum() * (~left).sum() / len(left)) for said, left in found if _both(left)]
+    total = sum(weight for _, weight in judged)
+    return float(sum(auc * weight for auc, weight in judged) / total) if judged else None
+
+
+def _both(lost: Mask) -> bool:
+    return bool(0 < lost.sum() < len(lost))
+
+
 def _error(shares: Floats, who: Places) -> float:
     """Standard error of a mean made of shares, those of one account counted as one."""
     sums = np.bincount(who, weights=shares)
@@ -165,15 +194,17 @@ def _error(shares: Floats, who: Places) -> float:
     return math.sqrt(clusters / max(1, clusters - 1) * float(sums @ sums))
 
 
-def _skills(said: Mapping[str, Floats], some: Mask, lost: Mask, who: Places) -> list[Skill]:
+def _skills(said: Mapping[str, Floats], some: Mask, lost: Mask, who: Places, weeks: Places) -> list[Skill]:
     """The skills, on some of the labels, of those that predicted any of them."""
     judged = ((name, some & ~np.isnan(chances)) for name, chances in said.items())
-    return [_skill(name, said[name][those], lost[those], who[those]) for name, those in judged if those.any()]
+    return [
+        _skill(name, said[name][those], lost[those], who[those], weeks[those]) for name, those in judged if those.any()
+    ]
 
 
-def _skill(name: str, chances: Floats, lost: Mask, who: Places) -> Skill:
+def _skill(name: str, chances: Floats, lost: Mask, who: Places, weeks: Places) -> Skill:
     auc = low = high = None
-    if 0 < lost.sum() < len(lost):
+    if _both(lost):
         auc, shares = area(chances, lost)
         error = _error(shares, np.unique(who, return_inverse=True)[1])
         low, high = max(0.0, auc - _Z * error), min(1.0, auc + _Z * error)
@@ -185,6 +216,7 @@ def _skill(name: str, chances: Floats, lost: Mask, who: Places) -> Skill:
         auc=auc,
         low=low,
         high=high,
+        weekly=within(chances, lost, weeks),
         log_loss=float(-np.log(np.where(lost, sure, 1.0 - sure)).mean()),
         brier=float(((chances - lost) ** 2).mean()),
         bins=[Bin(float(chances[those].mean()), float(lost[those].mean()), len(those)) for those in order],
@@ -201,7 +233,7 @@ def _listened(said: Mapping[str, Floats]) -> Mask:
 def _gain(said: Mapping[str, Floats], some: Mask, lost: Mask, who: Places) -> tuple[float | None, float]:
     """What the mix's AUC is beyond the scorecard's on some labels, and its standard error."""
     lost = lost[some]
-    if not 0 < lost.sum() < len(lost):
+    if not _both(lost):
         return None, 0.0
     mix, of_mix = area(said[MIX][some], lost)
     card, of_card = area(said[CARD][some], lost)

@@ -20,7 +20,6 @@ from scoring.bands import bands, borders, health, slope
 from scoring.config import Config, Measure
 from scoring.drivers import CAP, strongest
 from scoring.features import feature_names, features
-from scoring.mixture import LIMIT
 from scoring.model import BASE_RATE, CARD, CARD_CALIBRATED, EXPERTS, MIX, RECENCY, Model, fresh
 from scoring.recency import center, sign_of_life
 from scoring.scorecard import Card
@@ -82,6 +81,7 @@ class Scorer:
         names = feature_names(self.names[:-1])
         self._regressions = risk.apply(learned.regressions, names)
         self._calibrations = learned.calibrations
+        self._limits = learned.limits(card)
         silence = sign_of_life(config.measures, card.outcome)
         self._silence = None if silence is None else names.index(silence)
         self._center = center(card.outcome)
@@ -103,7 +103,7 @@ class Scorer:
         """
         found = features(values)
         parts, experts = self._judge(values, found.astype(np.float64))
-        believed = np.clip(experts, -LIMIT, LIMIT)
+        believed = np.clip(experts, *self._limits)
         mixed = believed @ self._weights
         above = mixed - self._constant
         parts[:, -1] = above - parts[:, :-1].sum(axis=1)

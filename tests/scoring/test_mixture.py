@@ -87,6 +87,16 @@ def test_an_expert_without_an_opinion_keeps_its_weight():
     assert mixture.weights["card"] > mixture.weights["sgd"]
 
 
+def test_a_label_that_weighs_less_moves_the_weights_less():
+    whole, part = _even(), _even()
+    one = {"card": 1.0, "sgd": -1.0, "base": 0.0}
+    whole.learn(one, lost=True)
+    for _ in range(4):
+        part.learn(one, lost=True, weight=0.25)
+    assert part.weights == pytest.approx(whole.weights, abs=1e-4)
+    assert part.losses == pytest.approx(whole.losses)
+
+
 def test_a_stranger_is_not_listened_to():
     mixture = _even()
     mixture.learn({"horoscope": 3.0}, lost=True)

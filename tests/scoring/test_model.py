@@ -6,10 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from scoring.model import ENOUGH, EXPERTS, Lesson, Missing, decode, encode, fresh, opinion, taught
+from scoring.arrays import expit
+from scoring.model import ENOUGH, EXPERTS, Lesson, Missing, decode, encode, fresh, opinion, taught, weight_of
 from scoring.quality import area
 from scoring.scorer import Scorer
-from tests.scoring.judging import config, customers, experienced, judge, leaving, lessons
+from tests.scoring.judging import SCORECARD, config, customers, experienced, judge, leaving, lessons
 
 
 def _outcomes(n, lost):
@@ -94,10 +95,46 @@ def test_a_scorecard_that_is_right_stays_the_voice_that_is_heard():
 
 def test_a_label_judges_what_was_predicted_then_not_what_would_be_predicted_now():
     ours = config()
-    wise = [Lesson({"scorecard": 0.1, "sgd": 0.9, "mix": 0.1}, True, 1.0, None)] * 50
+    wise = [Lesson({"scorecard": 0.1, "sgd": 0.9, "mix": 0.2}, True, 1.0, None)] * 50
     model = taught(fresh(ours), wise, ours)
-    assert model.mixture.weights["sgd"] > model.mixture.weights["scorecard"]
+    assert model.mixture.weights["sgd"] > 1.5 * fresh(ours).mixture.weights["sgd"]
+    assert model.mixture.weights["scorecard"] < fresh(ours).mixture.weights["scorecard"]
     assert model.regressions == fresh(ours).regressions
+
+
+def test_experts_that_had_learned_nothing_are_not_judged_by_what_they_said_then():
+    ours = config()
+    unheard = [Lesson({"scorecard": 0.01, "sgd": 0.1, "mix": 0.01}, place < 40, 1.0, None) for place in range(200)]
+    model = taught(fresh(ours), unheard, ours)
+    assert model.mixture == fresh(ours).mixture
+    assert model.trusted
+    assert model.calibrations["scorecard_calibrated"].shift > 1.0
+
+
+def test_snapshots_that_share_their_outcome_are_together_one_label():
+    weekly, once = config(), config(outcome=SCORECARD["outcome"] | {"every": "60d"})
+    rarely = config(outcome=SCORECARD["outcome"] | {"every": "90d"})
+    assert weight_of(weekly.scorecard.outcome) == pytest.approx(7 / 60)
+    assert weight_of(once.scorecard.outcome) == weight_of(rarely.scorecard.outcome) == 1.0
+    many, few = taught(fresh(weekly), _outcomes(600, 120), weekly), taught(fresh(once), _outcomes(70, 14), once)
+    assert many.labels == 600
+    assert (many.seen, many.left) == pytest.approx((few.seen, few.left), rel=0.01)
+
+
+def test_risks_stay_within_sane_bounds_until_very_many_labels_allow_more():
+    ours = config()
+    young, grown = fresh(ours), taught(fresh(ours), _outcomes(3000, 400), ours)
+    old = taught(fresh(ours), _outcomes(60_000, 30_000), ours)
+    for model in (young, grown):
+        assert expit(np.array(model.limits(ours.scorecard))) == pytest.approx([0.005, 0.95])
+    least, most = expit(np.array(old.limits(ours.scorecard)))
+    assert least < 0.002
+    assert most > 0.998
+
+
+def test_where_leaving_is_rare_risks_may_be_a_tenth_of_what_is_usual():
+    ours = config(base_rate=0.01)
+    assert expit(np.array(fresh(ours).limits(ours.scorecard))) == pytest.approx([0.001, 0.95])
 
 
 def test_features_nobody_can_name_any_more_teach_the_mixture_only():

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from hub.store import schema
 from hub.store.database import Database
 from scoring.model import ENOUGH, Missing, encode, fresh
-from scoring.quality import area, judge, quality
+from scoring.quality import area, judge, quality, within
 from tests.scoring.judging import config
 
 
@@ -71,6 +71,28 @@ def test_the_interval_of_the_auc_holds_the_truth_about_as_often_as_it_says():
     found = [_skill(_judged(*_draw(rng, 150, 1.0)), "mix") for _ in range(200)]
     held = np.mean([skill.low <= truth <= skill.high for skill in found])
     assert 0.90 <= held <= 0.99
+
+
+def test_within_weeks_only_customers_of_one_week_are_compared():
+    week = 604_800.0
+    chances = np.array([0.1, 0.2, 0.5, 0.6, 0.3])
+    lost = np.array([False, True, False, True, False])
+    weeks = np.array([0, 0, 1, 1, 2])
+    assert within(chances, lost, weeks) == 1.0
+    assert area(chances, lost)[0] < 1.0
+    assert within(chances, lost, np.arange(5)) is None
+    rows = [{"mix": float(one)} for one in chances]
+    found = judge([f"a{i}" for i in range(5)], (weeks * week).tolist(), lost.tolist(), rows, None)
+    assert _skill(found, "mix").weekly == 1.0
+
+
+def test_a_level_that_moves_between_weeks_blurs_the_auc_and_not_the_order_within_a_week():
+    rng = np.random.default_rng(4)
+    chances, lost = _draw(rng, 600, 2.0)
+    weeks = np.arange(600) // 100
+    moved = chances * np.linspace(0.2, 1.0, 6)[weeks]
+    assert within(moved, lost, weeks) == pytest.approx(within(chances, lost, weeks))
+    assert area(moved, lost)[0] < area(chances, lost)[0] - 0.02
 
 
 def test_labels_of_one_account_are_one_witness():
