@@ -11,11 +11,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from hub import Event
 from hub.store import schema
+from hub.store.among import Among
 from scoring.arrays import Floats
 from scoring.batch import Changes
 from scoring.config import Measure
@@ -44,7 +45,11 @@ _WORTH: Final = frozenset(
 )
 _TOUCHING: Final = _STATUS.keys() | _WORTH | {"ticket.escalated"}
 _URGENT: Final = "urgent"
-_CHUNK: Final = 400
+_T: Final = schema.entities.c
+_KNOWN: Final = Among(select(_T.account, _T.reference, _T.state), _T.account, _T.reference)
+_OPEN: Final = Among(
+    select(_T.account, _T.reference, _T.kind, _T.open_since).where(_T.open_since.is_not(None)), _T.account
+)
 Key = tuple[str, str]
 """Account and reference."""
 
@@ -148,20 +153,10 @@ class Things:
             for event, account in zip(events, accounts, strict=True)
             if event.entity is not None and (kind := kind_of(event)) is not None
         }
-        keys = sorted(kinds)
-        table = schema.entities
-        for first in range(0, len(keys), _CHUNK):
-            some = keys[first : first + _CHUNK]
-            asked = select(table.c.account, table.c.reference, table.c.state)
-            for row in connection.execute(asked.where(tuple_(table.c.account, table.c.reference).in_(some))):
-                self._known[row.account, row.reference] = decode(row.state)
-        touched = sorted({account for (account, _), kind in kinds.items() if kind in self._aging})
-        for first in range(0, len(touched), _CHUNK):
-            some_accounts = touched[first : first + _CHUNK]
-            still = select(table.c.account, table.c.reference, table.c.kind, table.c.open_since)
-            still = still.where(table.c.account.in_(some_accounts), table.c.open_since.is_not(None))
-            for one in connection.execute(still):
-                self._open.setdefault((one.account, one.kind), {})[one.reference] = one.open_since
+        for row in _KNOWN.rows(connection, kinds):
+            self._known[row.account, row.reference] = decode(row.state)
+        for row in _OPEN.rows(connection, {account for (account, _), kind in kinds.items() if kind in self._aging}):
+            self._open.setdefault((row.account, row.kind), {})[row.reference] = row.open_since
 
     def change(self, events: Sequence[Event], accounts: Sequence[str], order: Sequence[str]) -> Changes | None:
         """Take events in; the differences they make to accounts in this order. None if they are about no thing."""

@@ -14,7 +14,7 @@ from hub import Event
 from hub.ingest.dedupe import digest_of
 from hub.ingest.identity import survivor_of
 from hub.store import schema
-from hub.store.among import among
+from hub.store.among import Among
 from hub.streams.room import DeadLetter, Message, Record
 from scoring.clock import FUTURE, PAST
 
@@ -22,7 +22,7 @@ _MOST: Final = 1e15
 _LONGEST: Final = 255
 _one: Final = msgspec.json.Decoder(Event).decode
 _many: Final = msgspec.json.Decoder(list[Event]).decode
-_SEEN: Final = select(schema.seen.c.digest)
+_SEEN: Final = Among(select(schema.seen.c.digest), schema.seen.c.digest)
 
 
 class Taken(NamedTuple):
@@ -72,7 +72,7 @@ def read(
         else:
             digest = digest_of(event.connection, event.id)
             whole.append(Taken(event, account, event.occurred_at.timestamp(), digest, record))
-    known = {row[0] for row in among(connection, _SEEN, schema.seen.c.digest, [taken.digest for taken in whole])}
+    known = {row[0] for row in _SEEN.rows(connection, [taken.digest for taken in whole])}
     for taken in whole:
         if taken.digest in known:
             out.duplicates += 1

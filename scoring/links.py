@@ -17,13 +17,13 @@ from sqlalchemy.dialects.sqlite import insert
 from hub import Event
 from hub.ingest.identity import is_account_id, references_of
 from hub.store import schema
-from hub.store.among import among
+from hub.store.among import Among
 from hub.streams.room import Message
 
 _TABLE: Final = schema.links
 INSERT: Final = insert(_TABLE).on_conflict_do_nothing()
 _MOST_REMEMBERED: Final = 500_000
-_LINKS: Final = select(_TABLE.c.reference, _TABLE.c.account)
+_LINKS: Final = Among(select(_TABLE.c.reference, _TABLE.c.account), _TABLE.c.reference)
 MERGED: Final = "account.merged"
 
 
@@ -56,7 +56,7 @@ class Links:
         if not claims:
             return [], []
         wanted = {reference for reference, *_ in claims}
-        holders = {row.reference: row.account for row in among(connection, _LINKS, _TABLE.c.reference, wanted)}
+        holders = {row.reference: row.account for row in _LINKS.rows(connection, wanted)}
         rows, merges = [], {}
         for reference, how, account, event in claims:
             holder = holders.get(reference)

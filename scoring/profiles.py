@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from hub import Event, Scalar
 from hub.store import schema
-from hub.store.among import among
+from hub.store.among import Among
 from hub.store.database import insert_rows
 from scoring.entities import Entity
 
@@ -41,6 +41,11 @@ UPSERT_CONTACT: Final = _CONTACT.on_conflict_do_update(
     index_elements=[schema.contacts.c.reference],
     set_={c.name: _CONTACT.excluded[c.name] for c in schema.contacts.c if c.name not in ("reference", "account")},
 )
+_P, _C, _E = schema.profiles.c, schema.contacts.c, schema.entities.c
+_BEFORE: Final = Among(select(_P.account, _P.facts, _P.mrr, _P.currency), _P.account)
+_NAMES: Final = Among(select(_P.account, _P.name).where(_P.name.is_not(None)), _P.account)
+_MET: Final = Among(select(_C.reference, _C.account, _C.last_seen_at, _C.facts), _C.reference)
+_PAID: Final = Among(select(_E.account, _E.reference, _E.state).where(_E.kind == "subscription"), _E.account)
 decode: Final = msgspec.json.Decoder(Facts).decode
 
 
@@ -95,9 +100,7 @@ class Profiles:
         touched = told.keys() | paying
         if not touched:
             return []
-        table = schema.profiles
-        asked = select(table.c.account, table.c.facts, table.c.mrr, table.c.currency)
-        before = {row.account: row for row in among(connection, asked, table.c.account, touched)}
+        before = {row.account: row for row in _BEFORE.rows(connection, touched)}
         money = revenue(connection, paying, entities)
         rows = []
         for account in sorted(touched):
@@ -121,9 +124,7 @@ class Profiles:
             told[event.contact] = (held[0], max(held[1], at), newer(held[2], facts))
         if not told:
             return []
-        table = schema.contacts
-        asked = select(table.c.reference, table.c.account, table.c.last_seen_at, table.c.facts)
-        before = {row.reference: row for row in among(connection, asked, table.c.reference, told)}
+        before = {row.reference: row for row in _MET.rows(connection, told)}
         rows = []
         for reference, (account, at, facts) in sorted(told.items()):
             was = before.get(reference)
@@ -160,9 +161,7 @@ def person(reference: str, account: str, seen_at: float, facts: Facts) -> tuple[
 
 def names(connection: Connection, accounts: Iterable[str]) -> dict[str, str]:
     """What these accounts are called, where that is known."""
-    table = schema.profiles
-    asked = select(table.c.account, table.c.name).where(table.c.name.is_not(None))
-    return {row.account: row.name for row in among(connection, asked, table.c.account, set(accounts))}
+    return {row.account: row.name for row in _NAMES.rows(connection, set(accounts))}
 
 
 def revenue(
@@ -171,10 +170,8 @@ def revenue(
     changed: Mapping[tuple[str, str], Entity],
 ) -> dict[str, tuple[float, str | None]]:
     """Monthly revenue of each account's open subscriptions and its currency (that of the largest)."""
-    table = schema.entities
-    asked = select(table.c.account, table.c.reference, table.c.state).where(table.c.kind == "subscription")
     held: dict[tuple[str, str], Entity] = {
-        (row.account, row.reference): _entity(row.state) for row in among(connection, asked, table.c.account, accounts)
+        (row.account, row.reference): _entity(row.state) for row in _PAID.rows(connection, accounts)
     }
     held |= {key: entity for key, entity in changed.items() if entity.kind == "subscription"}
     sums: dict[str, float] = dict.fromkeys(accounts, 0.0)
