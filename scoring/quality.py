@@ -101,6 +101,14 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     model_version: int
     trained_through: float
 
+    @property
+    def fair(self) -> dict[str, Skill]:
+        """By name, on the labels that compare fairly: those predicted since the models are listened to, else all.
+
+        Before, what was shown was the scorecard's own prediction, at the level that people had guessed.
+        """
+        return {skill.name: skill for skill in self.heard or self.skills}
+
 
 def quality(connection: Connection, newest_labels: int = _NEWEST) -> Quality:
     """Judge the predictions by the newest matured labels; some 10 microseconds a label."""

@@ -25,6 +25,7 @@ from hub.registry import Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings, adopt
 from hub.worker import Beside, Engine
+from scoring.model import CARD, MIX
 from scoring.quality import Quality, quality
 
 _PATIENCE: Final = 3_600.0  # seconds for scoring to finish what was read
@@ -193,21 +194,26 @@ def _report(summary: Summary, learned: Quality | None, *, as_json: bool) -> None
 
 
 def judgement(learned: Quality) -> list[str]:
-    """How well it predicted, in sentences.
+    """How well it predicted, in sentences: what it showed beside the scorecard alone, on the same labels.
 
-    Every number comes from predictions made a whole horizon before their outcome was known.
+    Every number comes from predictions made a whole horizon before their outcome was known. Until the models are
+    listened to, both are the same; so where they are, only what was predicted since is compared.
     """
     if not learned.labels:
         return ["No outcome has matured yet, so nothing can be said of how well it predicts."]
     lines = [
         f"{learned.labels:,} predictions of {learned.accounts:,} customers came due; {learned.lost:,} ended lost.",
     ]
-    for name, words in (("mix", "what it showed"), ("scorecard", "the scorecard alone")):
-        one = next((skill for skill in learned.skills if skill.name == name), None)
+    if learned.heard:
+        lines.append(f"The {learned.heard[0].labels:,} made since the models are listened to compare as follows.")
+    else:
+        lines.append("All were made by the scorecard alone; the models were not listened to yet.")
+    for name, words in ((MIX, "what it showed"), (CARD, "the scorecard alone")):
+        one = learned.fair.get(name)
         if one and one.auc is not None:
-            lines.append(
-                f"  {words:<20} AUC {one.auc:.3f} ({one.low:.3f} to {one.high:.3f}), log loss {one.log_loss:.3f}"
-            )
+            weekly = "" if one.weekly is None else f", {one.weekly:.3f} among customers of one week"
+            spread = f"({one.low:.3f} to {one.high:.3f})"
+            lines.append(f"  {words:<20} AUC {one.auc:.3f} {spread}{weekly}; log loss {one.log_loss:.3f}")
     if learned.gain is not None:
         lines.append(f"  gain of AUC {learned.gain:+.3f} (95 %: {learned.gain_low:+.3f} to {learned.gain_high:+.3f})")
     return lines

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from hub.store import schema
+from scoring.model import CARD, MIX
 from scoring.quality import quality
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         rescored: times a health moved.
         labels: outcomes that matured and taught.
         model_version: the newest.
-        auc: of what was shown, predicted a horizon before; None while it cannot be said.
+        judged: how many of the labels were predicted since the models are listened to; `auc` is of those, else of all.
+        auc: of what was shown, predicted a horizon before, among customers of the same week; None while it cannot be
+            said.
+        scorecard_auc: of the scorecard alone, on the same labels.
         fields: vendor -> its own records that show a health now.
         emails: received in the inbox, about customers at risk.
     """
@@ -41,7 +45,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     rescored: int
     labels: int
     model_version: int
+    judged: int
     auc: float | None
+    scorecard_auc: float | None
     fields: dict[str, int]
     emails: int
 
@@ -67,7 +73,7 @@ def proof(hub: Hub, vendors: Vendors, inbox: Inbox) -> Proof:
         )
         rescored = connection.scalar(select(func.count()).select_from(schema.ledger))
         learned = quality(connection)
-    mix = next((skill for skill in learned.skills if skill.name == "mix"), None)
+    mix, card = learned.fair.get(MIX), learned.fair.get(CARD)
     return Proof(
         received=books.received,
         applied=books.applied,
@@ -79,7 +85,9 @@ def proof(hub: Hub, vendors: Vendors, inbox: Inbox) -> Proof:
         rescored=rescored or 0,
         labels=learned.labels,
         model_version=learned.model_version,
-        auc=mix.auc if mix else None,
+        judged=mix.labels if mix and learned.heard else 0,
+        auc=mix.weekly if mix else None,
+        scorecard_auc=card.weekly if card else None,
         fields=vendors.showing(),
         emails=len(inbox.mails),
     )
