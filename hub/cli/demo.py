@@ -88,8 +88,12 @@ def _say(proved: Proof) -> None:
         f" + {proved.dead_lettered:,} dead-lettered + {proved.pending:,} pending"
     )
     answer.print(f"{proved.accounts:,} customers, their health moved {proved.rescored:,} times")
-    auc = f", AUC {proved.auc:.2f} a horizon ahead" if proved.auc is not None else ""
-    answer.print(f"{proved.labels:,} outcomes taught the models (version {proved.model_version}){auc}")
+    answer.print(f"{proved.labels:,} outcomes taught the models (version {proved.model_version})")
+    if proved.auc is not None and proved.scorecard_auc is not None:
+        answer.print(
+            f"60 days ahead, among customers of one week, {proved.judged:,} predictions: AUC {proved.auc:.2f},"
+            f" the scorecard alone {proved.scorecard_auc:.2f}"
+        )
     for vendor, number in proved.fields.items():
         answer.print(f"{number:,} records in {vendor} show a health")
     answer.print(f"{proved.emails:,} e-mails about customers at risk")
