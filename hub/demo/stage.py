@@ -17,7 +17,7 @@ from hub.demo.story import Story
 from hub.demo.vendors import Vendors
 from hub.demo.world import World
 from hub.registry import Registry
-from hub.sdk.errors import HubError
+from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
 from hub.store.questions import portfolio
 from hub.worker import Hub
@@ -43,7 +43,10 @@ class Stage:
         self._http = httpx.AsyncClient(timeout=30.0)
         self.vendors = Vendors(Registry().sandboxes(), self._http)
         self.inbox = Inbox()
-        settings.data.mkdir(parents=True, exist_ok=True)
+        try:
+            settings.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"cannot write to the data folder {settings.data}: {error.strerror}") from None
         self.story = Story.open(self._path, now, days)
         self._world = World(self.story.start, companies, self.story.seed)
         self._settings = settings.model_copy(update={"clock": "event", "alerts_to": ["success@pulsehub.example"]})

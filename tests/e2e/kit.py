@@ -22,7 +22,7 @@ def environment(folder, settings=None):
 
 def start(folder, *arguments, settings=None, **options):
     """Start `pulsehub ARGUMENTS` with its outputs in pipes, in a folder where it finds no settings of anybody's."""
-    home = folder.parent / "elsewhere"
+    home = next(above for above in folder.parents if above.is_dir()) / "elsewhere"
     home.mkdir(exist_ok=True)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
     return subprocess.Popen([*COMMAND, *map(str, arguments)], env=environment(folder, settings), cwd=home, **pipes)

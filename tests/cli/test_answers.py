@@ -1,0 +1,69 @@
+"""What commands print: one JSON document or words, and nothing that somebody else wrote steers the terminal."""
+
+import json
+
+import pytest
+
+from hub.cli.app import COMMANDS
+from tests.cli.conftest import HOSTILE
+from tests.e2e.kit import document, pulsehub
+
+pytestmark = pytest.mark.xdist_group("cli-filled")
+READING = [
+    ("accounts",),
+    ("explain", "parcel:company:evil"),
+    ("events", "parcel:company:evil"),
+    ("deliveries",),
+    ("deadletters", "list"),
+    ("plugins",),
+    ("doctor",),
+    ("version",),
+]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_json_is_one_document_and_words_are_words(filled, command):
+    json_too = pulsehub(filled.data, *command, "--json", settings=filled.settings)
+    assert json_too.returncode == 0, json_too.stderr
+    assert isinstance(json.loads(json_too.stdout), dict)
+    assert json_too.stderr == ""
+    words = pulsehub(filled.data, *command, settings=filled.settings)
+    assert words.returncode == 0, words.stderr
+    assert words.stdout.strip()
+    assert "\x1b" not in words.stdout + words.stderr  # neither a color in a pipe nor what a customer is called
+
+
+def test_names_and_texts_of_others_are_printed_as_they_are(filled):
+    name = HOSTILE.replace("\x1b", r"\x1b")
+    accounts = pulsehub(filled.data, "accounts").stdout
+    assert name in accounts
+    events = pulsehub(filled.data, "events", "parcel:company:evil").stdout
+    assert f"{name} cannot log in" in events
+    (row,) = document(filled.data, "accounts", "--q", "Evil")["accounts"]
+    assert row["name"] == HOSTILE
+
+
+def test_a_customer_is_found_by_id_reference_or_name(filled):
+    by_reference = document(filled.data, "explain", "parcel:company:evil")
+    assert by_reference["measures"]
+    assert by_reference["base"] + sum(d["points"] for d in by_reference["drivers"]) == pytest.approx(
+        by_reference["health"], abs=1e-9
+    )
+    for name in (by_reference["account"], HOSTILE):
+        assert document(filled.data, "explain", name)["account"] == by_reference["account"]
+
+
+@pytest.mark.parametrize("command", ["explain", "events"])
+def test_a_customer_nobody_knows_is_said_to_be_unknown(filled, command):
+    done = pulsehub(filled.data, command, "nobody [/b]")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no customer is known as 'nobody [/b]'" in done.stderr
+    assert "pulsehub accounts" in done.stderr
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_says_what_it_is_for(tmp_path, command):
+    done = pulsehub(tmp_path / "data", command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"pulsehub {command}" in done.stdout
+    assert not (tmp_path / "data").exists()
