@@ -7,6 +7,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from typing import Final, Self
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -64,13 +65,15 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.config = load_config(settings.scoring, registry.measures())
-        self._lock = Lock(settings.data)
-        self.log = Log.at(settings.stream, settings.partitions)
-        self.database = Database(settings.database)
-        self.live = Live()
-        self.intake = Intake(self.log, self.database)
-        self.streams = Streams(self.database, self.log)
-        self._rooms(configured, wake)
+        with ExitStack() as opened:
+            self._lock = opened.enter_context(Lock(settings.data))
+            self.log = opened.enter_context(closing(Log.at(settings.stream, settings.partitions)))
+            self.database = opened.enter_context(Database(settings.database))
+            self.live = Live()
+            self.intake = Intake(self.log, self.database)
+            self.streams = Streams(self.database, self.log)
+            self._rooms(configured, wake)
+            opened.pop_all()  # from here on it is `stop` or `close` that closes
         self._tidying: asyncio.Task[None] | None = None
         if self.log.partitions != settings.partitions and "partitions" in settings.model_fields_set:
             _log.warning("worker.partitions_kept", extra={"partitions": self.log.partitions})

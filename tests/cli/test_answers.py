@@ -54,16 +54,32 @@ def test_a_customer_is_found_by_id_reference_or_name(filled):
 
 
 @pytest.mark.parametrize("command", ["explain", "events"])
-def test_a_customer_nobody_knows_is_said_to_be_unknown(filled, command):
-    done = pulsehub(filled.data, command, "nobody [/b]")
+def test_a_customer_nobody_knows_is_said_to_be_unknown(run, filled, command):
+    done = run(filled.data, command, "nobody [/b]")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no customer is known as 'nobody [/b]'" in done.stderr
     assert "pulsehub accounts" in done.stderr
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
-def test_every_command_says_what_it_is_for(tmp_path, command):
-    done = pulsehub(tmp_path / "data", command, "--help")
+def test_every_command_says_what_it_is_for(run, tmp_path, command):
+    done = run(tmp_path / "data", command, "--help")
     assert done.returncode == 0, done.stderr
     assert f"pulsehub {command}" in done.stdout
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "says"),
+    [
+        (("deadletters", "show", "nothing"), 1, "no dead letter 'nothing'"),
+        (("deadletters", "replay", "nothing"), 1, "nothing"),
+        (("replay", "nobody"), 2, "no connection is called 'nobody'"),
+    ],
+    ids=["show", "replay a letter", "replay a connection"],
+)
+def test_what_is_not_there_is_said_to_be_unknown(run, filled, command, status, says):
+    done = run(filled.data, *command, settings=filled.settings)
+    assert done.returncode == status, done.stderr
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.cli.conftest import record, send, some
-from tests.e2e.kit import document, pulsehub, until, up
+from tests.e2e.kit import document, until, up
 from tests.e2e.truth import accounted
 
 pytestmark = pytest.mark.xdist_group("cli-letters")
@@ -59,19 +59,3 @@ def test_kept_bodies_are_read_again_beside_a_running_hub(place):
         assert (again["accepted"], again["duplicates"]) == (0, 6)
     books, rows = accounted(place.data)
     assert (books.balanced, books.applied, rows) == (True, 6, 6)
-
-
-@pytest.mark.parametrize(
-    ("command", "status", "says"),
-    [
-        (("deadletters", "show", "nothing"), 1, "no dead letter 'nothing'"),
-        (("deadletters", "replay", "nothing"), 1, "nothing"),
-        (("replay", "nobody"), 2, "no connection is called 'nobody'"),
-    ],
-    ids=["show", "replay a letter", "replay a connection"],
-)
-def test_what_is_not_there_is_said_to_be_unknown(filled, command, status, says):
-    done = pulsehub(filled.data, *command, settings=filled.settings)
-    assert done.returncode == status, done.stderr
-    assert says in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr

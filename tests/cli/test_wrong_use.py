@@ -4,8 +4,9 @@ import sqlite3
 
 import pytest
 
-from tests.e2e.kit import document, pulsehub
+from tests.e2e.kit import document
 
+pytestmark = pytest.mark.xdist_group("cli-filled")
 LOOKING = [
     ("accounts",),
     ("explain", "x"),
@@ -27,9 +28,9 @@ def sentence(done, status, says):
 
 
 @pytest.mark.parametrize("command", LOOKING, ids=" ".join)
-def test_without_an_installation_it_says_how_to_make_one(tmp_path, command):
+def test_without_an_installation_it_says_how_to_make_one(run, tmp_path, command):
     data = tmp_path / "data"
-    sentence(pulsehub(data, *command), 1, "`pulsehub up` or `pulsehub demo` makes one")
+    sentence(run(data, *command), 1, "`pulsehub up` or `pulsehub demo` makes one")
     assert not data.exists()
 
 
@@ -58,15 +59,15 @@ def test_the_doctor_of_an_empty_folder_is_content(tmp_path):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_wrong_setting_stops_the_start_and_is_named(tmp_path, settings, says):
-    sentence(pulsehub(tmp_path / "data", "up", "--port", "0", settings=settings), 2, says)
+def test_a_wrong_setting_stops_the_start_and_is_named(run, tmp_path, settings, says):
+    sentence(run(tmp_path / "data", "up", "--port", "0", settings=settings), 2, says)
 
 
 @pytest.mark.parametrize("text", ["port = [", 'colour = "red"', "\xff\xfe", "[connections.x]\nplugin = 'none'\n"])
-def test_a_wrong_settings_file_is_named(tmp_path, text):
+def test_a_wrong_settings_file_is_named(run, tmp_path, text):
     file = tmp_path / "pulsehub.toml"
     file.write_text(text, encoding="latin-1")
-    done = pulsehub(tmp_path / "data", "--config", file, "up", "--port", "0")
+    done = run(tmp_path / "data", "--config", file, "up", "--port", "0")
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
     assert any(word in done.stderr for word in ("pulsehub.toml", "connections.x"))
 
@@ -86,8 +87,8 @@ def test_a_wrong_settings_file_is_named(tmp_path, text):
     ],
     ids=" ".join,
 )
-def test_a_mistyped_command_is_wrong_use(tmp_path, command):
-    done = pulsehub(tmp_path / "data", *command)
+def test_a_mistyped_command_is_wrong_use(run, tmp_path, command):
+    done = run(tmp_path / "data", *command)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
@@ -109,18 +110,25 @@ def of_another_version(path):
         connection.execute("insert into meta values ('schema', '9999'), ('format', '9999'), ('partitions', '8')")
 
 
+@pytest.fixture
+def copied(tmp_path, filled):
+    """An installation of our own, to be spoiled."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("hub.db", "streams.db"):
+        (data / name).write_bytes((filled.data / name).read_bytes())
+    return data
+
+
 @pytest.mark.parametrize("spoil", [text, foreign, of_another_version])
 @pytest.mark.parametrize("name", ["hub.db", "streams.db"])
 @pytest.mark.parametrize("command", [("up", "--port", "0"), ("accounts",), ("doctor",)], ids=" ".join)
-def test_a_file_that_is_not_ours_is_named_and_left_as_it_is(tmp_path, filled, name, spoil, command):
-    data = tmp_path / "data"
-    data.mkdir()
-    for kept in ("hub.db", "streams.db"):
-        if kept != name:
-            (data / kept).write_bytes((filled.data / kept).read_bytes())
+def test_a_file_that_is_not_ours_is_named_and_left_as_it_is(run, copied, name, spoil, command):
+    data = copied
+    (data / name).unlink()
     spoil(data / name)
     before = (data / name).read_bytes()
-    done = pulsehub(data, *command)
+    done = run(data, *command)
     assert (data / name).read_bytes() == before
     if (name, command) == ("streams.db", ("accounts",)):  # who only looks at customers needs no log
         assert done.returncode == 0
@@ -131,10 +139,10 @@ def test_a_file_that_is_not_ours_is_named_and_left_as_it_is(tmp_path, filled, na
 
 
 @pytest.mark.parametrize("command", [("up", "--port", "0"), ("demo", "--once")], ids=" ".join)
-def test_a_data_folder_that_cannot_be_written_is_named(tmp_path, command):
+def test_a_data_folder_that_cannot_be_written_is_named(run, tmp_path, command):
     file = tmp_path / "file"
     file.write_text("here is no folder")
-    done = pulsehub(file / "data", *command)
+    done = run(file / "data", *command)
     assert done.returncode in (1, 2), done.stderr
     assert str(file / "data") in done.stderr
     assert "Traceback" not in done.stderr
