@@ -105,7 +105,7 @@ class Registry:
             plugin.loaded = point.load()
             self._refuse_misspelt(plugin.loaded)
             self._manager.register(plugin.loaded, name=point.name)
-        except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything; the rest must start
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import may raise anything, or end a script
             plugin.problem = _reason(error)
         return plugin
 
@@ -139,7 +139,7 @@ class Registry:
             return [one for answer in answers for one in answer]
         except ConfigError:
             raise
-        except Exception as error:  # noqa: BLE001 - as at loading: its problem, not ours
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as at loading: its problem, not ours
             plugin.problem = f"{hook}: {_reason(error)}"
             return []
 
@@ -151,7 +151,7 @@ class Registry:
         raise ConfigError(f"[connections.{connection}] names the plugin {name!r}; installed are {known}")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 

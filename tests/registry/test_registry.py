@@ -77,6 +77,15 @@ def test_a_hook_that_raises_is_its_plugins_problem_alone(installed):
     assert problem == "register_sources: ZeroDivisionError: division by zero"
 
 
+def test_a_plugin_that_calls_exit_does_not_end_us(installed):
+    leaving = "import hub\n@hub.hookimpl\ndef register_sources(settings):\n    raise SystemExit(3)\n"
+    points = [installed("script", "import sys\nsys.exit(2)"), installed("leaving", leaving), installed("acme", GOOD)]
+    registry = Registry(points)
+    assert len(registry.configure({"PULSEHUB_ACME_KEY": "k"}, NONE).sources) == 1
+    problems = {plugin.name: plugin.problem for plugin in registry.plugins}
+    assert problems == {"acme": None, "leaving": "register_sources: SystemExit: 3", "script": "SystemExit: 2"}
+
+
 def test_a_misspelt_hook_is_named_with_the_right_one(installed):
     misspelt = "import hub\n@hub.hookimpl\ndef register_source(settings):\n    return []\n"
     (plugin,) = Registry([installed("misspelt", misspelt)]).plugins
