@@ -20,6 +20,11 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _text(value: object) -> str:
+    """A plugin's setting as the environment would have it: several secrets are comma-separated."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 class Settings(BaseModel):
     """Everything an operator may set. `PULSEHUB_DATA` sets `data`, and so on."""
 
@@ -50,7 +55,7 @@ class Settings(BaseModel):
     max_lag: int = Field(200_000, ge=1, description="unscored events beyond which the door answers 503")
     min_free_disk: int = Field(256 * 1024 * 1024, ge=0, description="bytes of free disk below which it does too")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the structured log")
-    connections: dict[str, dict[str, str]] = Field(
+    connections: dict[str, dict[str, Annotated[str, BeforeValidator(_text)]]] = Field(
         default_factory=dict,
         description='further connections: `[connections.zendesk-emea]` with `plugin = "zendesk"` and its settings',
     )
@@ -64,11 +69,6 @@ class Settings(BaseModel):
     def database(self) -> str:
         """URL of the database."""
         return self.database_url or f"sqlite:///{self.data / 'hub.db'}"
-
-
-def _text(value: object) -> str:
-    """A plugin's setting as the environment would have it: several secrets are comma-separated."""
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) -> tuple[Settings, dict[str, str]]:

@@ -41,8 +41,8 @@ environment wins. The file is the one `--config` names, else `PULSEHUB_CONFIG`, 
 `pulsehub.toml` in the data folder; exactly one is read. Relative paths in a file begin where the file is. In TOML a
 vendor's settings stand in a table of its name: `PULSEHUB_ZENDESK_URL` is `url` in `[zendesk]`.
 
-In a file a setting that takes several is one text, too, separated by commas. A misspelt key is an error in the file
-and among a vendor's settings; a misspelt `PULSEHUB_*` of the installation itself is not noticed.
+In a file a setting that takes several is a list, or one text separated by commas. A misspelt key is an error in the
+file and among a vendor's settings; a misspelt `PULSEHUB_*` of the installation itself is not noticed.
 
 A vendor without settings registers nothing. Half a configuration stops the start and names the key that is missing.
 `pulsehub plugins` shows what came of it, `pulsehub doctor` checks it. [An example file](../deploy/pulsehub.toml).
