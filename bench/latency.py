@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import gc
 import tempfile
 import time
 from collections.abc import Iterable
@@ -89,6 +90,8 @@ async def _paced(log: Log, streams: Streams, pace: float, seconds: float, accoun
 
     before = {topic.name: log.ends(topic.name) for topic in (EVENTS, HEALTH)}
     more = await asyncio.to_thread(traffic, int(pace * seconds), accounts, seed=int(pace))
+    gc.collect()
+    gc.freeze()  # as a hub does once it has loaded
     unlisten = log.listen(heard)
     await asyncio.to_thread(feed, log, more, pace)
     await drained(streams)

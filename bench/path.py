@@ -35,9 +35,9 @@ from scoring.ledger import Ledger
 from scoring.loading import load
 from scoring.rescore import Rescore
 
-EVENTS = 100_000
+EVENTS = 60_000
 ACCOUNTS = 10_000
-ROUNDS = 3
+ROUNDS = 4
 
 
 class Took(NamedTuple):

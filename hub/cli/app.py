@@ -5,6 +5,7 @@ A command's module is imported when it is used, so that `pulsehub version` does 
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -39,7 +40,11 @@ class _Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(module), name)
+        gc.disable()  # what is imported stays: to walk it again and again is a fifth of a start
+        try:
+            found = getattr(import_module(module), name)
+        finally:
+            gc.enable()
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
             alone.command(cmd_name)(found)
