@@ -79,9 +79,14 @@ def _page(frame: Frame, view: View) -> Callable[[Request], HTMLResponse]:
 
 def _refuse(frame: Frame, request: Request, error: RefusedError) -> Response:
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004 - what HTTP asks for
-    if request.scope["path"].startswith(_PROGRAMS):
+    if request.scope["path"].startswith(_PROGRAMS) or _posted_by_program(request):
         return JSONResponse({"code": error.code, "message": error.message}, error.status, headers)
     return frame.refusal(request, error)
+
+
+def _posted_by_program(request: Request) -> bool:
+    """Whether a vendor or a client, not a form, sends something to where nothing takes it: it cannot read a page."""
+    return request.method not in ("GET", "HEAD") and "text/html" not in request.headers.get("accept", "")
 
 
 def _refusing(frame: Frame, scope: Scope, error: RefusedError) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

@@ -188,3 +188,10 @@ def test_a_failure_of_ours_is_said_in_plain_words_without_a_trace(filled, caplog
     assert answer.headers["content-security-policy"]
     assert site.ask(f"/api/accounts/{filled.ids[0]}").json()["code"] == "failed"
     assert [record.message for record in caplog.records] == ["web.failed", "web.failed"]
+
+
+def test_what_a_program_posts_to_no_address_of_ours_is_refused_in_json(site):
+    for path in ("/in", "/v1/batch"):  # a client of a vendor whose source is not configured
+        answer = site.ask(path, "POST", content=b"{}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert site.ask("/in", "POST", headers={"accept": "text/html"}).headers["content-type"].startswith("text/html")
