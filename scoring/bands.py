@@ -16,8 +16,6 @@ from hub import Band, ConfigError
 from scoring.arrays import Codes, Floats, expit
 from scoring.config import Scorecard
 
-HEALTH_VERSION: Final = 1
-"""Of the map from risk to health; a change of it changes what every health means."""
 AT_BASE: Final = 70.0
 _ANCHOR: Final = math.log(AT_BASE / (100.0 - AT_BASE))
 BANDS: Final[tuple[Band, ...]] = get_args(Band)

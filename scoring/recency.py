@@ -11,7 +11,6 @@ from typing import Final
 
 from scoring.config import Measure, Outcome
 
-_SLOPE: Final = 1.0  # ten times the silence, ten times the odds; calibrated as labels come
 _DAY: Final = 86_400.0
 
 

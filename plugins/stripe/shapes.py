@@ -183,21 +183,12 @@ class Invoice(Thing):
         return details.subscription if details else None
 
 
-class BillingDetails(BaseModel):
-    """Who paid."""
-
-    email: Text | None = None
-
-
 class Charge(Thing):
     """`charge`."""
 
     amount: Cents = 0
     amount_refunded: Cents = 0
     invoice: Ref = None
-    failure_code: Text | None = None
-    failure_message: Text | None = None
-    billing_details: BillingDetails | None = None
 
 
 class Evidence(BaseModel):
