@@ -9,8 +9,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Final, Self
 
-import httpx
-
 from hub.demo.inbox import Inbox
 from hub.demo.proof import Proof, proof
 from hub.demo.story import Story
@@ -40,8 +38,7 @@ class Stage:
 
     def __init__(self, settings: Settings, now: datetime, companies: int = 200, days: int = 180) -> None:
         self._path = settings.data / _FILE
-        self._http = httpx.AsyncClient(timeout=30.0)
-        self.vendors = Vendors(Registry().sandboxes(), self._http)
+        self.vendors = Vendors(Registry().sandboxes())
         self.inbox = Inbox()
         try:
             settings.data.mkdir(parents=True, exist_ok=True)
@@ -55,7 +52,6 @@ class Stage:
         async with AsyncExitStack() as opened:
             opened.enter_context(self.inbox)
             opened.enter_context(self.vendors)
-            opened.push_async_callback(self._http.aclose)
             self.hub = Hub(self._settings, self._given())
             await opened.enter_async_context(self.hub)
             self._opened = opened.pop_all()

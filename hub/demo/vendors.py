@@ -1,20 +1,27 @@
-"""The stand-in vendors, each on a socket of its own, sending their webhooks to the hub."""
+"""The stand-in vendors, each on a socket of its own, sending their webhooks to the hub.
+
+They send over plain `http.client`, in threads: ten thousand webhooks are most of what a demo has to do.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from queue import Empty, SimpleQueue
 from typing import Final, Self
-
-import httpx
+from urllib.parse import urlsplit
 
 from hub.sdk.errors import HubError
 from hub.sdk.events import Event
 from hub.sdk.sandbox import Ping, Sandbox
 from hub.serving import Serving
 
-_TOGETHER: Final = 12  # webhooks on their way at once, of one day
+_TOGETHER: Final = 4  # webhooks on their way at once, of one day
 _ATTEMPTS: Final = 40
 
 
@@ -23,11 +30,9 @@ class Vendors:
 
     Args:
         sandboxes: the stand-ins.
-        http: the client webhooks are sent over.
     """
 
-    def __init__(self, sandboxes: Sequence[Sandbox], http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, sandboxes: Sequence[Sandbox]) -> None:
         self._sandboxes = sandboxes
         self._servings = [Serving(sandbox.app) for sandbox in sandboxes]
         self.sent: Counter[str] = Counter()
@@ -60,28 +65,12 @@ class Vendors:
         Raises:
             HubError: the hub refused one for good, or could not be reached for half a minute.
         """
-        waiting = iter(pings)
-
-        async def line() -> None:
-            for ping in waiting:
-                answer = await self._deliver(door, ping)
-                self.sent.update(answer)
-
-        await asyncio.gather(*(line() for _ in range(_TOGETHER)))
-
-    async def _deliver(self, door: str, ping: Ping) -> dict[str, int]:
-        for attempt in range(_ATTEMPTS):
-            try:
-                reply = await self._http.post(door + ping.path, content=ping.body, headers=dict(ping.headers))
-            except httpx.TransportError:
-                reply = None
-            if reply is not None and reply.status_code == httpx.codes.OK:
-                counts: dict[str, int] = reply.json()
-                return counts
-            if reply is not None and reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                raise HubError(f"the hub answered {reply.status_code} to {ping.path}: {reply.text[:200]}")
-            await asyncio.sleep(min(1.0, 0.05 * 2**attempt))
-        raise HubError(f"the hub did not take {ping.path} in {_ATTEMPTS} attempts")
+        waiting: SimpleQueue[Ping] = SimpleQueue()
+        for ping in pings:
+            waiting.put(ping)
+        lines = min(_TOGETHER, waiting.qsize())
+        for counts in await asyncio.gather(*(asyncio.to_thread(_line, door, waiting) for _ in range(lines))):
+            self.sent.update(counts)
 
     def __enter__(self) -> Self:
         for serving in self._servings:
@@ -91,3 +80,35 @@ class Vendors:
     def __exit__(self, *_: object) -> None:
         for serving in self._servings:
             serving.stop()
+
+
+def _line(door: str, waiting: SimpleQueue[Ping]) -> Counter[str]:
+    """One vendor's connection: what waits, one after another, until nothing does."""
+    where = urlsplit(door)
+    line = HTTPConnection(where.hostname or "", where.port, timeout=30.0)
+    counts: Counter[str] = Counter()
+    try:
+        while True:
+            counts.update(_deliver(line, waiting.get_nowait()))
+    except Empty:
+        return counts
+    finally:
+        line.close()
+
+
+def _deliver(line: HTTPConnection, ping: Ping) -> dict[str, int]:
+    for attempt in range(_ATTEMPTS):
+        try:
+            line.request("POST", ping.path, ping.body, dict(ping.headers))
+            reply = line.getresponse()
+            status, text = reply.status, reply.read()
+        except (OSError, HTTPException):
+            line.close()
+            status, text = 0, b""
+        if status == HTTPStatus.OK:
+            counts: dict[str, int] = json.loads(text)
+            return counts
+        if status not in (0, HTTPStatus.SERVICE_UNAVAILABLE):
+            raise HubError(f"the hub answered {status} to {ping.path}: {text[:200].decode(errors='replace')}")
+        time.sleep(min(1.0, 0.05 * 2**attempt))
+    raise HubError(f"the hub did not take {ping.path} in {_ATTEMPTS} attempts")
