@@ -14,6 +14,7 @@ from pydantic_core import from_json
 
 import hub
 from plugins.segment.calls import Calls
+from plugins.segment.mending import mended
 from plugins.segment.moments import moment
 from plugins.segment.settings import SegmentSettings
 
@@ -51,7 +52,7 @@ class Segment:
         ours = [hmac.new(secret, hook.body, hashlib.sha1).hexdigest().encode() for secret in self._secrets]
         if any([hmac.compare_digest(signature, one) for one in ours]):  # noqa: C419 - a list: all are compared
             return
-        if not self._knows(_written(hook.body)):
+        if not self._knows(_written(mended(hook.body))):
             raise hub.BadSignatureError("shows no write key of PULSEHUB_SEGMENT_WRITE_KEY")
 
     def decode(self, hook: hub.Webhook, now: datetime) -> Sequence[hub.Raw]:
@@ -63,11 +64,12 @@ class Segment:
         """
         if len(hook.body) > MOST_BYTES:
             raise hub.MalformedError(f"{len(hook.body)} bytes; Segment takes {MOST_BYTES}")
-        cut = hub.cut_json(hook.body)
+        body = mended(hook.body)
+        cut = hub.cut_json(body)
         if isinstance(cut, dict) and "batch" not in cut:
             if len(hook.body) > MOST_BYTES_A_CALL:
                 raise hub.MalformedError(f"a call of {len(hook.body)} bytes; Segment takes {MOST_BYTES_A_CALL}")
-            return [hub.Raw(body=hook.body, received_at=now, path=hook.path)]
+            return [hub.Raw(body=body, received_at=now, path=hook.path)]
         calls, sent_at = (_batch(cut["batch"]), _sent_at(cut)) if isinstance(cut, dict) else (cut, None)
         if len(calls) > MOST_CALLS:
             raise hub.MalformedError(f"{len(calls)} calls; Segment takes {MOST_CALLS}")

@@ -42,6 +42,15 @@ def captured(name, path="/v1/batch"):
     return listen(segment(), hook((FIXTURES / f"{name}.json").read_bytes(), path), NOW)
 
 
+def test_an_emoji_cut_in_two_costs_neither_its_batch_nor_its_call():
+    cut = {"type": "track", "messageId": "cut", "userId": "u1", "event": "hi \ud83d"}
+    whole = cut | {"messageId": "whole", "event": "hi \U0001f600 \\ud83d"}
+    body = {"writeKey": "k", "batch": [cut, whole]}
+    first, second = listen(segment(), hook(body, **{"x-shown": "in the body"}), NOW)
+    assert (first.properties["event"], second.properties["event"]) == ("hi \ufffd", "hi \U0001f600 \\ud83d")
+    assert said(cut, "/v1/track").properties["event"] == "hi \ufffd"
+
+
 def test_a_batch_of_the_python_client_is_understood_call_by_call():
     events = captured("batch.python")
     assert [e.kind for e in events] == [
