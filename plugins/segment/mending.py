@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 _ESCAPES: Final = re.compile(
-    rb"\\\\"  # a backslash itself: what follows is no escape
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"\\(?:\\"  # a backslash itself: what follows is no escape
+    rb"|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"  # half of one
 )
 
 
