@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from hub import Event
 from hub.store import schema
 from hub.store.database import insert_rows
+from hub.store.family import family
 from scoring.clock import DAY
 from scoring.entities import Entity, Key, Things
 from scoring.intake import Taken
@@ -168,16 +169,6 @@ def mark(connection: Connection, account: str, measures: MeasureSet, row: Rows) 
     asked = select(schema.snapshots.c.at).where(schema.snapshots.c.account == account)
     for at in sorted(connection.scalars(asked)):
         measures.mark(row, measures.period([account], at), np.array([at]))
-
-
-def family(connection: Connection, account: str) -> list[str]:
-    """An account and all that were merged into it."""
-    merges, found, asked = schema.merges, [account], [account]
-    while asked:
-        absorbed = connection.scalars(select(merges.c.absorbed).where(merges.c.survivor.in_(asked)))
-        asked = [one for one in absorbed if one not in found]
-        found += asked
-    return found
 
 
 def complete(connection: Connection, accounts: Collection[str], events: float) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from hub import Band, Driver
 from hub.store import schema
+from hub.store.family import family
 from scoring.accounts import measures_of, stored
 from scoring.bands import BANDS, NO_BAND
 from scoring.config import Config, Measure
@@ -136,5 +137,6 @@ def _counts(config: Config, measure: Measure, kind: str) -> bool:
 def _newest(connection: Connection, account: str) -> dict[str, float]:
     """Kind -> when it last happened, as far as the archive reaches."""
     archive = schema.archive
-    theirs = select(archive.c.kind, func.max(archive.c.occurred_at).label("at")).where(archive.c.account == account)
-    return {row.kind: row.at for row in connection.execute(theirs.group_by(archive.c.kind))}
+    theirs = archive.c.account.in_(family(connection, account))
+    asked = select(archive.c.kind, func.max(archive.c.occurred_at).label("at")).where(theirs)
+    return {row.kind: row.at for row in connection.execute(asked.group_by(archive.c.kind))}

@@ -18,10 +18,11 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from hub import Event
 from hub.store import schema
 from hub.store.database import insert_rows
+from hub.store.family import family
 from hub.streams.topics import partition_of
 from scoring import entities, profiles
 from scoring.accounts import blocks, stored
-from scoring.archive import Refolded, complete, family, refold
+from scoring.archive import Refolded, complete, refold
 from scoring.bands import BANDS
 from scoring.measures import MeasureSet
 from scoring.rows import Rows

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, delete, select
 
 from hub.store import schema
+from hub.store.family import family
 from hub.streams.room import Message
 
 _TABLE: Final = schema.snapshots
@@ -100,7 +101,7 @@ def happened(connection: Connection, waiting: Waiting, kinds: Sequence[str]) -> 
     """Whether an event of these kinds lies within the horizon, by the archive: for a row that lost its mark."""
     archive = schema.archive
     asked = select(archive.c.row).where(
-        archive.c.account == waiting.account,
+        archive.c.account.in_(family(connection, waiting.account)),
         archive.c.occurred_at > waiting.at,
         archive.c.occurred_at <= waiting.due,
         archive.c.kind.in_(list(kinds)),

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.store import schema
+from hub.store.questions import account
 from scoring.clock import DAY
 from tests.scoring.room import START, Room, event
 
@@ -77,6 +78,24 @@ def test_a_merge_can_be_undone(room):
     assert set(room.rows(select(schema.accounts.c.id))) == {("acc_1",), ("acc_2",)}
     room.take([event("session.started", id="latest", account="acme:customer:two")], "acc_2")
     assert room.forwarded == 1
+
+
+def test_a_merged_account_shows_what_happened_to_both(room):
+    room.take(theirs("one", "session.started", at=START), "acc_1")
+    room.take(theirs("two", "invoice.failed", "dispute.opened", at=START + 60), "acc_2")
+    merge(room)
+    with room.database.read() as connection:
+        first, rest = account.happenings(connection, "acc_1", limit=2)
+        second, end = account.happenings(connection, "acc_1", limit=2, cursor=rest)
+        (cause,) = account.causes(connection, "acc_1", ["two:0"]).values()
+    told = [one.event.id for one in [*first, *second] if one.event.kind != "account.merged"]
+    assert told == ["two:1", "two:0", "one:0"]
+    assert end is None
+    assert cause.kind == "invoice.failed"
+    merge(room, undo=True)
+    with room.database.read() as connection:
+        kinds = {one.event.kind for one in account.happenings(connection, "acc_1", limit=9)[0]}
+    assert kinds == {"session.started", "account.merged"}
 
 
 def test_an_account_keeps_its_ledger_through_a_merge(room):

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from hub.sdk.events import Event
 from hub.sdk.health import Health
+from hub.store.family import family
 from hub.store.questions import paging
 from hub.store.schema import accounts, archive, contacts, entities, labels, ledger, links, merges, profiles
 
@@ -153,7 +154,7 @@ def happenings(
     """
     asked = (
         select(archive.c.row, archive.c.body, archive.c.occurred_at)
-        .where(archive.c.account == account)
+        .where(_told(connection, account))
         .order_by(archive.c.occurred_at.desc(), archive.c.row.desc())
         .limit(limit + 1)
     )
@@ -174,13 +175,18 @@ def causes(connection: Connection, account: str, ids: Sequence[str]) -> dict[str
     """The events with these ids, as far as the archive still has them."""
     if not ids:
         return {}
-    asked = select(archive.c.event, archive.c.body).where(archive.c.account == account, archive.c.event.in_(ids))
+    asked = select(archive.c.event, archive.c.body).where(_told(connection, account), archive.c.event.in_(ids))
     return {r.event: _events.decode(bytes(r.body)) for r in connection.execute(asked)}
 
 
 def outcomes_learned(connection: Connection) -> int:
     """How many customers' outcomes have matured so far, up to a thousand: more says no more."""
     return len(connection.execute(select(labels.c.account).limit(1_000)).all())
+
+
+def _told(connection: Connection, account: str) -> ColumnElement[bool]:
+    whole = family(connection, account)
+    return archive.c.account == account if len(whole) == 1 else archive.c.account.in_(whole)  # `=` comes in order
 
 
 def _older(at: float, last: int) -> ColumnElement[bool]:
