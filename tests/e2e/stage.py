@@ -5,8 +5,6 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import httpx
-
 from hub import Event
 from hub.demo.inbox import Inbox
 from hub.demo.vendors import Vendors
@@ -18,7 +16,7 @@ class World:
 
     def __init__(self, inbox):
         self.sandboxes = {one.vendor: one for one in Registry().sandboxes()}
-        self.vendors = Vendors(list(self.sandboxes.values()), httpx.AsyncClient())
+        self.vendors = Vendors(list(self.sandboxes.values()))
         self.inbox = inbox
         self._count = itertools.count(1)
 

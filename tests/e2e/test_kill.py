@@ -28,7 +28,7 @@ SETTINGS = {
 
 def webhooks():
     """Who the customers are, and a month of theirs, as signed webhooks."""
-    story = Story(start=midnight(DAYS + 1, datetime.now(UTC)), seed=SEED)
+    story = Story(start=midnight(DAYS + 1, datetime.now(UTC)), days=DAYS, seed=SEED)
     world = World(story.start, companies=24, seed=SEED)
     sandboxes = Registry().sandboxes()
     chapters = [story.chapter(world, day) for day in range(DAYS)]
