@@ -8,7 +8,6 @@ from hub.cli.app import COMMANDS
 from tests.cli.conftest import HOSTILE
 from tests.e2e.kit import document, pulsehub
 
-pytestmark = pytest.mark.xdist_group("cli-filled")
 READING = [
     ("accounts",),
     ("explain", "parcel:company:evil"),

@@ -8,8 +8,6 @@ from tests.cli.conftest import record, send, some
 from tests.e2e.kit import document, until, up
 from tests.e2e.truth import accounted
 
-pytestmark = pytest.mark.xdist_group("cli-letters")
-
 
 @pytest.fixture
 def place(tmp_path):

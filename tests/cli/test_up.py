@@ -9,8 +9,6 @@ import pytest
 
 from tests.e2e.kit import document, pulsehub, start, up
 
-pytestmark = pytest.mark.xdist_group("cli-up")
-
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):

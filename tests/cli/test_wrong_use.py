@@ -6,7 +6,6 @@ import pytest
 
 from tests.e2e.kit import document
 
-pytestmark = pytest.mark.xdist_group("cli-filled")
 LOOKING = [
     ("accounts",),
     ("explain", "x"),

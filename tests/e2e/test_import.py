@@ -13,7 +13,6 @@ import pytest
 from tests.e2e.kit import document, pulsehub, start, until, up
 from tests.e2e.truth import accounted, applied, assert_same_knowledge
 
-pytestmark = pytest.mark.xdist_group("e2e-import")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "online-retail"
 MAP = EXAMPLE / "map.yaml"
 SCORING = EXAMPLE / "scoring"

@@ -14,7 +14,6 @@ from hub.registry import Registry
 from tests.e2e.kit import document, until, up
 from tests.e2e.truth import accounted, applied, assert_same_knowledge
 
-pytestmark = pytest.mark.xdist_group("e2e-kill")
 KILLS = 5
 SEED = 20_260
 DAYS = 24

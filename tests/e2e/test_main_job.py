@@ -11,8 +11,6 @@ import pytest
 from tests.e2e.kit import document, post, quiet, until, up
 from tests.e2e.stage import world
 
-pytestmark = pytest.mark.xdist_group("e2e-main-job")
-
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):

@@ -10,7 +10,6 @@ from segment.analytics.client import Client
 
 from tests.e2e.kit import until
 
-pytestmark = pytest.mark.xdist_group("e2e-hub")
 SECRET = "whsec_sandbox"
 
 

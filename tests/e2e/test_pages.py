@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.kit import post, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e-hub")]
+pytestmark = pytest.mark.browser
 
 
 def send(hub, told):
