@@ -38,14 +38,14 @@ class Stage:
 
     def __init__(self, settings: Settings, now: datetime, companies: int = 200, days: int = 180) -> None:
         self._path = settings.data / _FILE
-        self.vendors = Vendors(Registry().sandboxes())
-        self.inbox = Inbox()
         try:
             settings.data.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"cannot write to the data folder {settings.data}: {error.strerror}") from None
         self.story = Story.open(self._path, now, days)
         self._world = World(self.story.start, companies, self.story.seed)
+        self.vendors = Vendors(Registry().sandboxes())
+        self.inbox = Inbox()
         self._settings = settings.model_copy(update={"clock": "event", "alerts_to": ["success@pulsehub.example"]})
 
     async def __aenter__(self) -> Self:

@@ -1,18 +1,14 @@
 """An installation that has seen something, and a stranger's plugin that cannot read all of it."""
 
 import json
-import logging
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
-from hub.cli import main
-from tests.e2e.kit import environment, until, up
+from tests.e2e.conftest import run  # noqa: F401 - a fixture
+from tests.e2e.kit import until, up
 from tests.e2e.truth import accounted
 
 HOSTILE = "[/b][bold]\x1b[31m[link=http://evil.example]Evil & Co[/nowhere]"
@@ -53,29 +49,6 @@ class Parcel:
 def register_sources(settings):
     return [Parcel()] if settings.get("PULSEHUB_PARCEL_ON") else []
 '''
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command in this process: quicker than in one of its own, where that makes no difference."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-
-    def command(folder, *arguments, settings=None):
-        with monkeypatch.context() as patch:
-            patch.chdir(tmp_path)
-            for name in [name for name in os.environ if name.startswith("PULSEHUB_")]:
-                patch.delenv(name)
-            for name, value in environment(folder, settings).items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["pulsehub", *map(str, arguments)])
-            with pytest.raises(SystemExit) as ended:
-                main()
-        told = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, ended.value.code or 0, told.out, told.err)
-
-    yield command
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
 
 
 class Plugin:

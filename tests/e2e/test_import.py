@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.e2e.kit import document, pulsehub, start, until, up
+from tests.e2e.kit import document, start, until, up
 from tests.e2e.truth import accounted, applied, assert_same_knowledge
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "online-retail"
@@ -143,13 +143,13 @@ def test_beside_a_running_hub_the_hub_scores_what_is_read(tmp_path, whole, invoi
     assert_same_knowledge(data, whole.data, LAST, SCORING)
 
 
-def test_a_dry_run_shows_the_first_events_and_writes_nothing(tmp_path, invoices):
+def test_a_dry_run_shows_the_first_events_and_writes_nothing(run, tmp_path, invoices):
     data = tmp_path / "data"
     told = document(data, "import", invoices.path, "--map", MAP, "--dry-run")
     first = told["rows"][0]
     assert (first["line"], first["events"][0]["kind"]) == (2, "invoice.paid")
     assert first["events"][0]["account"] == "online-retail:customer:17850"
-    shown = pulsehub(data, "import", invoices.path, "--map", MAP, "--dry-run")
+    shown = run(data, "import", invoices.path, "--map", MAP, "--dry-run")
     assert "nothing was written" in shown.stdout
     assert not data.exists()
 
@@ -159,19 +159,20 @@ SOUND = "536365,85123A,HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "status", "says"),
+    ("name", "content", "end"),
     [
-        ("empty.csv", b"", 2, "no line of columns"),
-        ("columns.csv", b"Invoice,Customer\n1,2\n", 2, "no column 'customerid'"),
-        ("binary.csv", bytes(range(256)) * 40, 2, r"\x01\x02"),
-        ("cut.csv.xz", lzma.compress((HEAD + SOUND * 20_000).encode())[:-60], 1, "could not be read to its end"),
-        ("not.csv.gz", b"\x1f\x8bplain text", 2, "not.csv.gz"),
+        ("empty.csv", b"", (2, "no line of columns")),
+        ("columns.csv", b"Invoice,Customer\n1,2\n", (2, "no column 'customerid'")),
+        ("binary.csv", bytes(range(256)) * 40, (2, r"\x01\x02")),
+        ("cut.csv.xz", lzma.compress((HEAD + SOUND * 20_000).encode())[:-60], (1, "could not be read to its end")),
+        ("not.csv.gz", b"\x1f\x8bplain text", (2, "not.csv.gz")),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_named_with_the_reason(tmp_path, name, content, status, says):
+def test_a_file_that_cannot_be_imported_is_named_with_the_reason(run, tmp_path, name, content, end):
+    status, says = end
     path = tmp_path / name
     path.write_bytes(content)
-    done = pulsehub(tmp_path / "data", "import", path, "--map", MAP)
+    done = run(tmp_path / "data", "import", path, "--map", MAP)
     assert done.returncode == status, done.stderr
     assert name in done.stderr
     assert says in done.stderr.lower()
@@ -192,17 +193,17 @@ def test_a_file_that_cannot_be_imported_is_named_with_the_reason(tmp_path, name,
         ("- 1\n- 2\n", "map"),
     ],
 )
-def test_a_wrong_map_is_named_with_what_is_wrong_in_it(tmp_path, content, says):
+def test_a_wrong_map_is_named_with_what_is_wrong_in_it(run, tmp_path, content, says):
     path, map_file = tmp_path / "sales.csv", tmp_path / "map.yaml"
     path.write_text(HEAD + SOUND)
     map_file.write_text(content)
-    done = pulsehub(tmp_path / "data", "import", path, "--map", map_file)
+    done = run(tmp_path / "data", "import", path, "--map", map_file)
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "data").exists()
 
 
-def test_a_file_that_is_not_there_is_wrong_use(tmp_path):
-    done = pulsehub(tmp_path / "data", "import", tmp_path / "nowhere.csv", "--map", MAP)
+def test_a_file_that_is_not_there_is_wrong_use(run, tmp_path):
+    done = run(tmp_path / "data", "import", tmp_path / "nowhere.csv", "--map", MAP)
     assert (done.returncode, "nowhere.csv" in done.stderr) == (2, True)

@@ -1,14 +1,14 @@
 """What an installation knows, apart from when and in what order it came to know it: to compare two of them."""
 
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
+from sqlalchemy.pool import NullPool
 
 from hub.registry import Registry
 from hub.store import schema
-from hub.store.database import Database
 from hub.streams.accounting import Books, archived, books
 from hub.streams.logfile import LogReader
 from scoring.accounts import measures_of, stored
@@ -16,20 +16,24 @@ from scoring.loading import load
 from scoring.scorers import Scorers
 
 
+@contextmanager
+def reading(folder):
+    """A look into the database that takes nothing from the hub which may be running on it."""
+    engine = create_engine(f"sqlite:///file:{folder}/hub.db?mode=ro&uri=true", poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
 def accounted(folder) -> tuple[Books, int]:
     """The books, and the rows of the archive counted one by one."""
-    with (
-        Database(f"sqlite:///{folder}/hub.db") as database,
-        closing(LogReader(folder / "streams.db")) as log,
-        database.read() as connection,
-    ):
+    with closing(LogReader(folder / "streams.db")) as log, reading(folder) as connection:
         return books(connection, log), archived(connection)
 
 
 def applied(folder):
     """(connection, event id) -> how often the archive has it."""
     table = schema.archive
-    with Database(f"sqlite:///{folder}/hub.db") as database, database.read() as connection:
+    with reading(folder) as connection:
         return Counter(tuple(row) for row in connection.execute(select(table.c.connection, table.c.event)))
 
 
@@ -42,7 +46,7 @@ def knowledge(folder, at, scoring=None):
     """
     config = load(scoring, Registry().measures())
     measures = measures_of(config, Scorers(config).names)
-    with Database(f"sqlite:///{folder}/hub.db") as database, database.read() as connection:
+    with reading(folder) as connection:
         ids = connection.scalars(select(schema.accounts.c.id)).all()
         values = {one: measures.read(stored(connection, one, measures.layout), at)[0] for one in ids}
         of = schema.entities.c

@@ -1,0 +1,26 @@
+"""`merge`: a person says that two customers are one, and takes it back."""
+
+from tests.cli.conftest import record, send, some
+from tests.e2e.kit import document, pulsehub, until, up
+
+
+def titles(place):
+    return [one["name"] for one in document(place.data, "accounts", settings=place.settings)["accounts"]]
+
+
+def test_two_customers_become_one_and_two_again(tmp_path):
+    place = some(tmp_path)
+    with up(place.data, place.settings) as hub:
+        for number, name in ((70, "left"), (71, "right")):
+            send(hub.url, record(number, name, kind="account.updated", name=f"{name.title()} Ltd"))
+        until(lambda: {"Left Ltd", "Right Ltd"} <= set(titles(place)))
+        told = document(place.data, "merge", "Left Ltd", "parcel:company:right", settings=place.settings)
+        until(lambda: len({"Left Ltd", "Right Ltd"} & set(titles(place))) == 1)
+        events = document(place.data, "events", told["survivor"], settings=place.settings)["events"]
+        assert {"parcel:70", "parcel:71"} <= {event["id"] for event in events}
+        again = pulsehub(place.data, "merge", told["survivor"], "parcel:company:right", settings=place.settings)
+        assert again.returncode == 1
+        assert "are one customer already" in again.stderr
+        document(place.data, "merge", told["survivor"], told["absorbed"], "--undo", settings=place.settings)
+        until(lambda: {"Left Ltd", "Right Ltd"} <= set(titles(place)))
+    assert document(place.data, "doctor", settings=place.settings)["ok"]
