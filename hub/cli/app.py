@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "accounts": "hub.cli.look:accounts",
     "explain": "hub.cli.explaining:explain",
     "events": "hub.cli.look:events",
+    "merge": "hub.cli.merging:merge",
     "deliveries": "hub.cli.leaving:deliveries",
     "deadletters": "hub.cli.letters:app",
     "replay": "hub.cli.letters:replay",
