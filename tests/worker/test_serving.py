@@ -1,5 +1,7 @@
 """An application on a socket."""
 
+import socket
+
 import httpx
 import pytest
 
@@ -37,3 +39,10 @@ def test_an_address_that_is_taken_or_not_ours_is_said_so():
 
 def test_a_server_that_was_never_started_can_be_stopped():
     Serving(App().answer).stop()
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    """asyncio switches Nagle's algorithm off only where a socket says that it is TCP; else 40 ms an answer."""
+    serving = Serving(App().answer)
+    assert serving._socket.proto == socket.IPPROTO_TCP
+    serving.stop()
