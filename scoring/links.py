@@ -37,6 +37,28 @@ class Links:
         """Look everything up again: links have been redirected."""
         self._known.clear()
 
+    def strays(self, connection: Connection, events: Sequence[tuple[str, Event]]) -> dict[int, str]:
+        """Places of events whose own reference belongs to another account than theirs -> that account.
+
+        The door gives an event the account it knows of. Two doors at once, or one that was killed before what it had
+        acknowledged was applied, may not know what is linked by the time the event comes here.
+        """
+        known = self._known
+        asked = {
+            place: (account, event.account)
+            for place, (account, event) in enumerate(events)
+            if (account, event.account) not in known and not is_account_id(event.account)
+        }
+        if not asked:
+            return {}
+        wanted = {reference for _, reference in asked.values()}
+        holders = {row.reference: row.account for row in _LINKS.rows(connection, wanted)}
+        for account, reference in asked.values():
+            holders.setdefault(reference, account)
+        return {
+            place: holders[reference] for place, (account, reference) in asked.items() if holders[reference] != account
+        }
+
     def found(
         self,
         connection: Connection,

@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from hub import Event
+from hub.ingest.identity import survivor_of
 from hub.store import schema
 from hub.store.database import Database, insert_rows
 from hub.streams.room import Message, Record, Step
@@ -122,6 +123,7 @@ class Rescore:
         """Fold events, score whom they touched, and say what moved."""
         wall = self._clock.wall()
         taken = read(connection, batch, wall, self._merges)
+        self._pass_on(connection, taken)
         if not taken.fresh:
             return self._idle(taken)
         self._scorers.refresh(connection)
@@ -157,6 +159,20 @@ class Rescore:
         return self._step(Intake(), work, self._clocks, now, slots)
 
     # --- what a step is made of ---------------------------------------------------------------------------------
+
+    def _pass_on(self, connection: Connection, taken: Intake) -> None:
+        """Forward what belongs to another account by the links there are now: else it would stay where nobody looks."""
+        strays = self._links.strays(connection, [(one.account, one.event) for one in taken.fresh])
+        if not strays:
+            return
+        fresh = []
+        for place, one in enumerate(taken.fresh):
+            home = survivor_of(strays.get(place, one.account), self._merges)
+            if home == one.account:
+                fresh.append(one)
+            else:
+                taken.forwarded.append(Message(home.encode(), one.record.value))
+        taken.fresh = fresh
 
     def _draft(self, fresh: Sequence[Taken], passed: Iterable[int]) -> Draft:
         """The rows that events touch, and all rows of partitions in which a day ends."""

@@ -183,7 +183,8 @@ def test_by_event_time_silence_fades_those_who_say_nothing(replay):
     )
     replay.take([event("session.started", START + day * DAY, id=f"s{day}") for day in range(20)])
     before = replay.healths[-1]
-    replay.take([event("session.started", START + day * DAY, id=f"l{day}") for day in range(20, 50)], loud)
+    others = {"account": "acme:customer:loud"}
+    replay.take([event("session.started", START + day * DAY, id=f"l{day}", **others) for day in range(20, 50)], loud)
     after = [health for health in replay.healths if health.account == "acc_1"][-1]
     assert after.health < before.health - 5
     assert after.causes == []
