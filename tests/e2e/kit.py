@@ -89,12 +89,12 @@ def up(folder, settings=None, *arguments):
             hub.stop()
 
 
-def until(true, *, patience=PATIENCE, why="it did not happen"):
+def until(true, *, patience=PATIENCE, why="it did not happen", look=0.05):
     """Wait for something to hold, and hand on what it was."""
     end = time.monotonic() + patience
     while not (found := true()):
         assert time.monotonic() < end, why if isinstance(why, str) else why()
-        time.sleep(0.05)
+        time.sleep(look)
     return found
 
 

@@ -103,9 +103,10 @@ def survivor(tmp_path_factory):
     with Senders(founding, pings) as senders:
         for _ in range(KILLS):
             with up(data, SETTINGS) as hub:
-                before, senders.url = senders.taken, hub.url
-                until(lambda before=before: senders.taken > before + 3, why=lambda hub=hub: hub.said()[-2_000:])
-                time.sleep(chance.uniform(0.0, 0.35))
+                enough = senders.taken + chance.randint(2, total // (KILLS + 2))
+                senders.url = hub.url
+                until(lambda enough=enough: senders.taken >= enough, why=hub.said, look=0.002)
+                time.sleep(chance.uniform(0.0, 0.02))
                 assert not senders.done, "the load ended before the kills did"
                 hub.kill()
         with up(data, SETTINGS) as hub:

@@ -67,12 +67,14 @@ def assert_same_knowledge(one, other, at, scoring=None):
     """Fail where two installations differ in what they know."""
     ours, rows = knowledge(one, at, scoring)
     theirs, their_rows = knowledge(other, at, scoring)
-    assert rows == their_rows
+    for name, known in rows.items():
+        only = {"ours": known - their_rows[name], "theirs": their_rows[name] - known}
+        assert not any(only.values()), f"{name} differ: {only}"
     assert_same_measures(ours, theirs)
 
 
 def assert_same_measures(ours, theirs):
     """Fail where two installations have other customers, or measure them otherwise."""
-    assert ours.keys() == theirs.keys()
+    assert ours.keys() == theirs.keys(), f"customers differ: {ours.keys() ^ theirs.keys()}"
     for account in ours:
         np.testing.assert_allclose(ours[account], theirs[account], rtol=1e-5, err_msg=account)
