@@ -306,3 +306,44 @@ dead_letters = Table(
     Column("body", LargeBinary, nullable=False),
     Column("state", String, nullable=False, comment="open · replayed"),
 )
+
+# --- many processes --------------------------------------------------------------------------------------------
+
+bases = Table(
+    "bases",
+    metadata,
+    Column("topic", String, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column(
+        "base",
+        BigInteger,
+        nullable=False,
+        comment="what our offsets are ahead of the broker's, since a topic began anew",
+    ),
+)
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False, comment="what the doors counted, where the log cannot keep it"),
+)
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True, comment="deliver:<sink> · housekeeping"),
+    Column("holder", String, nullable=False, comment="of table processes"),
+    Column("token", BigInteger, nullable=False, comment="one more with every new holder; the fence"),
+    Column("until", Double, nullable=False, comment="by the database's clock"),
+)
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", String, primary_key=True, comment="host:pid:start"),
+    Column("role", String, nullable=False, comment="up · web · worker · learner"),
+    Column("version", String, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("beat_at", Double, nullable=False, index=True),
+    Column(
+        "state", Text, nullable=False, comment="JSON: rooms and their partitions, why one failed, where probes answer"
+    ),
+)
