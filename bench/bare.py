@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 from hub.store.database import Database
 from hub.streams.batches import MOST
 from hub.streams.books import Books, Progress
-from hub.streams.log import Entry, Log
+from hub.streams.log import Entry
 from hub.streams.outbox import TableOutbox
 from hub.streams.room import Record, Step
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import EVENTS, HEALTH, partition_of
 from scoring.ledger import Ledger
 from scoring.rescore import Rescore
@@ -25,7 +26,7 @@ from scoring.rescore import Rescore
 class Bare:
     """A room driven by hand, from the beginning of its log to the end."""
 
-    def __init__(self, database: Database, log: Log, room: Rescore) -> None:
+    def __init__(self, database: Database, log: SqliteLog, room: Rescore) -> None:
         self._database, self._log, self._room = database, log, room
         self._books = Books(room.name, EVENTS.name)
         self._ledger = Ledger()

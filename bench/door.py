@@ -14,14 +14,14 @@ from hub.registry import Registry
 from hub.serving import Serving
 from hub.settings import load
 from hub.store.database import Database
-from hub.streams.log import Log
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import ALL
 
 
 def main() -> None:
     """Serve until standard input ends."""
     settings, vendors = load()
-    log, database = Log.at(settings.stream, settings.partitions), Database(settings.database)
+    log, database = SqliteLog.at(settings.stream, settings.partitions), Database(settings.database)
     for spec in ALL:
         log.declare(spec)
     configured = Registry().configure(vendors, httpx.AsyncClient())

@@ -29,7 +29,7 @@ from bench.path import drained
 from bench.result import Result, below, quantile, told
 from bench.traffic import everybody, fill, traffic
 from hub.store.database import Database
-from hub.streams.log import Log
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
 from hub.streams.topics import EVENTS, HEALTH
 from scoring.ledger import Ledger
@@ -66,7 +66,7 @@ def run(accounts: int = ACCOUNTS, seconds: float = SECONDS, pace: float = PACE) 
 
 
 async def _run(folder: Path, accounts: int, seconds: float, pace: float) -> list[Result]:
-    log = Log(folder / "streams.db")
+    log = SqliteLog(folder / "streams.db")
     with Database(f"sqlite:///{folder / 'hub.db'}") as database:
         streams = Streams(database, log)
         room = Rescore(database, load(), "wall", log.partitions)
@@ -93,7 +93,7 @@ async def _run(folder: Path, accounts: int, seconds: float, pace: float) -> list
     ]
 
 
-async def _paced(log: Log, streams: Streams, pace: float, seconds: float, accounts: int) -> Paced:
+async def _paced(log: SqliteLog, streams: Streams, pace: float, seconds: float, accounts: int) -> Paced:
     """Feed, wait until all is done, and find out when it was."""
     moments: list[float] = []
     ends: list[list[int]] = [[] for _ in range(log.partitions)]

@@ -27,8 +27,8 @@ from bench.result import Result, at_least, median, told
 from bench.traffic import fill, traffic
 from hub.store import schema
 from hub.store.database import Database
-from hub.streams.log import Log
 from hub.streams.room import Record, Step
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
 from hub.streams.topics import ALL, HEALTH
 from scoring.ledger import Ledger
@@ -79,7 +79,7 @@ def run(events: int = EVENTS, accounts: int = ACCOUNTS, rounds: int = ROUNDS) ->
     ]
 
 
-def through_engine(database: Database, log: Log) -> Took:
+def through_engine(database: Database, log: SqliteLog) -> Took:
     """One run of the real thing."""
 
     async def main() -> Took:
@@ -99,14 +99,14 @@ async def drained(streams: Streams) -> None:
         await asyncio.sleep(0.01)
 
 
-def through_bare(database: Database, log: Log) -> Took:
+def through_bare(database: Database, log: SqliteLog) -> Took:
     """One run without the engine."""
     room = Watched(database, load(), "wall", log.partitions)
     Bare(database, log, room).run()
     return _since(room.began)
 
 
-def _once(folder: Path, through: Callable[[Database, Log], Took], events: int) -> Took:
+def _once(folder: Path, through: Callable[[Database, SqliteLog], Took], events: int) -> Took:
     for full in folder.glob("full.db*"):  # beside the file there may be what was written ahead
         shutil.copyfile(full, folder / full.name.replace("full", "streams"))
     gc.collect()
@@ -126,7 +126,7 @@ def _once(folder: Path, through: Callable[[Database, Log], Took], events: int) -
             left.unlink()
 
 
-class _log(Log):  # noqa: N801 - reads as a call
+class _log(SqliteLog):  # noqa: N801 - reads as a call
     """A log with all topics, closed at the end of a `with`."""
 
     def __init__(self, path: Path) -> None:
@@ -134,7 +134,7 @@ class _log(Log):  # noqa: N801 - reads as a call
         for spec in ALL:
             self.declare(spec)
 
-    def __enter__(self) -> Log:
+    def __enter__(self) -> SqliteLog:
         return self
 
     def __exit__(self, *_: object) -> None:

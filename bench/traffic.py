@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 import hub
-from hub.streams.log import Entry, Log
+from hub.streams.log import Entry
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import EVENTS, partition_of
 
 SPAN = 3_600.0  # seconds of the past over which they lie: an hour's events, taken as fast as it goes
@@ -100,7 +101,7 @@ def entries(told: Sequence[Told], partitions: int, at: float | None = None) -> l
     ]
 
 
-def fill(log: Log, told: Sequence[Told], piece: int = 500) -> None:
+def fill(log: SqliteLog, told: Sequence[Told], piece: int = 500) -> None:
     """Put them on the log."""
     log.declare(EVENTS)
     waiting = entries(told, log.partitions)

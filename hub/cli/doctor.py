@@ -22,7 +22,7 @@ from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
 from hub.store.questions import way
 from hub.streams.accounting import Books, archived, books
-from hub.streams.logfile import LogReader, path_of
+from hub.streams.sqlite.logfile import LogReader, path_of
 from scoring.archive import forgotten
 
 _SIGN: Final = {"ok": "[green]▲[/]", "note": "[dim]●[/]", "wrong": "[red]▼[/]"}

@@ -17,7 +17,7 @@ from hub.sdk.errors import HubError
 from hub.sdk.events import Event
 from hub.store.database import Database
 from hub.store.schema import merges
-from hub.streams.log import Log
+from hub.streams.opening import open_log
 
 OURS = "pulsehub"
 
@@ -35,7 +35,7 @@ def merge(
     It enters by the log, as an event; a running hub does it at once, else it is done when one starts.
     """
     settings, _ = load()
-    with opened(settings) as database, closing(Log.at(settings.stream, settings.partitions)) as log:
+    with opened(settings) as database, closing(open_log(settings.stream, settings.partitions, database)) as log:
         keep, gone = _both(database, survivor, absorbed, undo=undo)
         now = datetime.now(UTC)
         event = Event(

@@ -21,7 +21,7 @@ from hub.ingest.reading import cut, read
 from hub.sdk.contracts import Raw, Source, Webhook
 from hub.store import schema
 from hub.store.database import Database
-from hub.streams.logfile import LogReader
+from hub.streams.log import Reads
 from hub.streams.topics import ACTIONS, EVENTS, HEALTH, LABELS, RAW
 
 _APPLIED: Final = frozenset(topic.name for topic in (EVENTS, HEALTH, ACTIONS, LABELS))  # topics that rooms apply
@@ -141,7 +141,7 @@ class Replay:
         self._database.write(lambda c: c.execute(update(table).where(table.c.id == letter).values(values))).result()
 
 
-def replay_raw(source: Source, log: LogReader, intake: Intake, since: float, version: str = "") -> Iterator[Replayed]:
+def replay_raw(source: Source, log: Reads, intake: Intake, since: float, version: str = "") -> Iterator[Replayed]:
     """Read a connection's kept bodies again, with the plugin as it is now; yields what it has come to so far.
 
     Args:

@@ -77,7 +77,7 @@ class Agent:
         self._outboxes: dict[str, Outbox] = {spec.name: outbox for spec, outbox in outboxes.items()}
         self._outage = outage
         self._turn = asyncio.Lock()
-        self._partitions = range(stream.topic(room.topic.name).partitions)
+        self._partitions = range(stream.partitions)
         self._marked: dict[tuple[str, int], int] = {}
         self._marked_at = time.monotonic()
         self._stopping = False

@@ -40,7 +40,7 @@ def align(database: Database, stream: Log) -> None:
     for topic, places in behind.items():
         if any(ends[topic].values()) or not places.keys() <= ends[topic].keys():
             raise ConfigError(
-                f"the log {stream.path} and the database are not of one moment: the log ends before what was applied. "
+                f"the log {stream.place} and the database are not of one moment: the log ends before what was applied. "
                 "Restore both from one backup; or, if the log cannot be had again, remove it to go on without"
             )
     for topic, places in behind.items():

@@ -11,7 +11,6 @@ from typing import Any, Final, Self
 import faust
 from faust.tables.manager import TableManager
 from sqlalchemy import func, select
-from yarl import URL
 
 from hub.sdk.errors import ConfigError
 from hub.store import schema
@@ -19,12 +18,10 @@ from hub.store.database import Database
 from hub.streams.agent import Agent
 from hub.streams.aligning import align
 from hub.streams.batches import Batched, BatchSchema
-from hub.streams.log import Log
-from hub.streams.logfile import LogError
+from hub.streams.log import Log, LogError
 from hub.streams.outage import Outage
 from hub.streams.room import Outbox, Room
 from hub.streams.topics import ALL, TopicSpec
-from hub.streams.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -166,10 +163,10 @@ class _App(faust.App):  # type: ignore[misc]
 
 
 def _app(name: str, agents: list[Agent], stream: Log) -> Any:
-    url = URL.build(scheme="sqlite", path=f"/{stream.path}")
+    called, urls = stream.app(name)
     app = _App(
-        f"pulsehub.{name}",
-        broker=[url],
+        called,
+        broker=list(urls),
         store="memory://",
         key_serializer="raw",
         value_serializer="raw",
@@ -182,15 +179,13 @@ def _app(name: str, agents: list[Agent], stream: Log) -> Any:
         web_enabled=False,
         TableManager=_NoTables,
     )
-    app._transport = Transport(  # noqa: SLF001 - Faust would make one that opens the file again
-        [url],
-        app,
-        log=stream,
-        batched={agent.room.topic.name: Batched(agent.positions) for agent in agents},
+    # Faust would make a transport that opens the log again
+    app._transport = stream.transport(  # noqa: SLF001
+        app, {agent.room.topic.name: Batched(agent.positions) for agent in agents}
     )
     app._producer_transport = app._transport  # noqa: SLF001 - same
     for agent in agents:
-        channel = app.topic(agent.room.topic.name, schema=BatchSchema(), acks=False)
+        channel = app.topic(stream.named(agent.room.topic.name), schema=BatchSchema(), acks=False)
         app.agent(channel, name=agent.room.name)(_runner(agent))
     return app
 

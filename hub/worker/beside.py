@@ -13,7 +13,7 @@ from hub.store import schema
 from hub.store.database import Database
 from hub.streams import topics
 from hub.streams.accounting import Books, books
-from hub.streams.log import Log
+from hub.streams.opening import open_log
 
 _LOOK = 0.1  # seconds
 
@@ -26,8 +26,8 @@ class Beside:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.log = Log.at(settings.stream, settings.partitions)
         self.database = Database(settings.database)
+        self.log = open_log(settings.stream, settings.partitions, self.database)
         self.intake = Intake(self.log, self.database)
 
     def books(self) -> Books:

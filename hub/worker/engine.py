@@ -22,7 +22,7 @@ from hub.store.database import Database
 from hub.store.live import Live
 from hub.streams import topics
 from hub.streams.accounting import Books, books
-from hub.streams.log import Log
+from hub.streams.opening import open_log
 from hub.streams.streams import Streams
 from hub.success.alerts import Alerts
 from scoring import archive
@@ -67,8 +67,8 @@ class Engine:
         self.config = load_config(settings.scoring, registry.measures())
         with ExitStack() as opened:
             self._lock = opened.enter_context(Lock(settings.data))
-            self.log = opened.enter_context(closing(Log.at(settings.stream, settings.partitions)))
             self.database = opened.enter_context(Database(settings.database))
+            self.log = opened.enter_context(closing(open_log(settings.stream, settings.partitions, self.database)))
             self.live = Live()
             self.intake = Intake(self.log, self.database)
             self.streams = Streams(self.database, self.log)

@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 from hub.registry import Registry
 from hub.store import schema
 from hub.streams.accounting import Books, archived, books
-from hub.streams.logfile import LogReader
+from hub.streams.sqlite.logfile import LogReader
 from scoring.accounts import measures_of, stored
 from scoring.loading import load
 from scoring.scorers import Scorers

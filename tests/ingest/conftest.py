@@ -23,8 +23,8 @@ from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure
 from hub.serving import Serving
 from hub.store.database import Database
-from hub.streams.log import Log
 from hub.streams.room import Record
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import ALL
 
 KEY: Final = {"x-key": "sesame"}
@@ -78,7 +78,7 @@ class Front:
 
     url: str
     http: httpx.Client
-    log: Log
+    log: SqliteLog
     database: Database
     intake: Intake
     door: Door
@@ -101,8 +101,8 @@ class Front:
 
 
 @contextmanager
-def opened_log(folder: Path) -> Iterator[Log]:
-    log = Log(folder / "streams.db")
+def opened_log(folder: Path) -> Iterator[SqliteLog]:
+    log = SqliteLog(folder / "streams.db")
     for topic in ALL:
         log.declare(topic)
     yield log
@@ -111,7 +111,7 @@ def opened_log(folder: Path) -> Iterator[Log]:
 
 @contextmanager
 def standing(
-    log: Log,
+    log: SqliteLog,
     database: Database,
     folder: Path,
     *sources: hub.Source,
@@ -129,7 +129,7 @@ def standing(
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
+def log(tmp_path: Path) -> Iterator[SqliteLog]:
     with opened_log(tmp_path) as ours:
         yield ours
 
@@ -141,7 +141,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def open_front(log: Log, database: Database, tmp_path: Path) -> Iterator[Callable[..., Front]]:
+def open_front(log: SqliteLog, database: Database, tmp_path: Path) -> Iterator[Callable[..., Front]]:
     """Open a door of this test's own, by default to Acme."""
     with ExitStack() as closing:
         yield lambda *sources, **settings: closing.enter_context(

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 import hub
-from hub.streams.log import Log
+from hub.streams.sqlite.log import SqliteLog
 
 SERVER = """
 import json, pathlib, sys, time
@@ -24,7 +24,7 @@ from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure
 from hub.serving import Serving
 from hub.store.database import Database
-from hub.streams.log import Log
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import ALL
 from datetime import datetime, UTC
 
@@ -47,7 +47,7 @@ class Plain:
         yield hub.Event(id=f"plain:{n}", kind="usage.tracked", account=f"plain:{n[-1]}", occurred_at=datetime.now(UTC))
 
 folder = pathlib.Path(sys.argv[1])
-log = Log(folder / "streams.db")
+log = SqliteLog(folder / "streams.db")
 for topic in ALL:
     log.declare(topic)
 database = Database(f"sqlite:///{folder / 'hub.db'}")
@@ -91,7 +91,7 @@ def test_what_was_acknowledged_is_on_the_log_after_every_kill_and_counted(tmp_pa
             stopped.set()
             client.join()
 
-    log = Log(tmp_path / "streams.db")
+    log = SqliteLog(tmp_path / "streams.db")
     kept = {json.loads(r.value)["id"] for r in log.read("events", log.starts("events"), 100_000)}
     raw = sum(log.ends("raw").values())
     letters, counters = sum(log.ends("dead-letters").values()), log.counters()

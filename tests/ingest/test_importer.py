@@ -26,7 +26,7 @@ from hub.ingest.dedupe import digest_of
 from hub.ingest.importing import Importer, load_map
 from hub.ingest.intake import Intake
 from hub.store import schema
-from hub.streams.log import Log
+from hub.streams.sqlite.log import SqliteLog
 
 MAP = """\
 connection: shop
@@ -375,11 +375,11 @@ import sys, pathlib
 from hub.ingest.importing import Importer, load_map
 from hub.ingest.intake import Intake
 from hub.store.database import Database
-from hub.streams.log import Log
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import ALL
 
 folder = pathlib.Path(sys.argv[1])
-log = Log(folder / "streams.db")
+log = SqliteLog(folder / "streams.db")
 for topic in ALL:
     log.declare(topic)
 with Database(f"sqlite:///{folder / 'hub.db'}") as database:
@@ -405,7 +405,7 @@ def test_killed_in_the_middle_and_started_again_nothing_is_lost(tmp_path):
     done = subprocess.run(command, input=b"go on\n" * 99, capture_output=True, check=True, cwd=here)
     assert b"finished True" in done.stdout
 
-    log = Log(tmp_path / "streams.db")
+    log = SqliteLog(tmp_path / "streams.db")
     ids = [json.loads(r.value)["id"] for r in log.read("events", log.starts("events"), 1_000_000)]
     log.close()
     assert len(set(ids)) == 9_600

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import create_engine, text
 
-from hub.streams.logfile import LogReader
+from hub.streams.sqlite.logfile import LogReader
 from tests.kills.toy import POISON
 
 

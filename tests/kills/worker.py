@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from hub.store.database import Database
-from hub.streams.log import Entry, Log
+from hub.streams.log import Entry
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
 from hub.streams.testing import until_idle
 from hub.streams.topics import EVENTS, partition_of
@@ -55,7 +56,7 @@ class FusedCount(Count):
         return replace(step, write=write, after=after)
 
 
-class FusedLog(Log):
+class FusedLog(SqliteLog):
     def __init__(self, path: Path, fuse: Fuse) -> None:
         super().__init__(path, PARTITIONS)
         self.fuse = fuse
@@ -67,7 +68,7 @@ class FusedLog(Log):
         return future
 
 
-def feed(log: Log, name: str, chance: random.Random, acknowledged: Path, stop: threading.Event) -> None:
+def feed(log: SqliteLog, name: str, chance: random.Random, acknowledged: Path, stop: threading.Event) -> None:
     """Append events, some twice, few poisonous; note the id of each that the log acknowledged."""
     sent: list[tuple[str, str]] = []
     with acknowledged.open("ab", buffering=0) as notes:
@@ -95,7 +96,7 @@ def vendor(folder: Path, seed: int) -> None:
     """Feed until terminated."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    log = Log(folder / "streams.db", PARTITIONS)
+    log = SqliteLog(folder / "streams.db", PARTITIONS)
     log.declare(EVENTS)
     feed(log, "vendor", random.Random(seed), folder / "acknowledged", stop)
     log.close()

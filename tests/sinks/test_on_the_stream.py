@@ -11,7 +11,8 @@ import hub
 from hub.demo.inbox import Inbox
 from hub.store.database import Database
 from hub.store.schema import links, profiles
-from hub.streams.log import Entry, Log
+from hub.streams.log import Entry
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
 from hub.streams.testing import until_idle
 from hub.streams.topics import partition_of
@@ -31,7 +32,7 @@ class Run:
     """One life of the process."""
 
     def __init__(self, folder: Path, crm: Crm, email: Email) -> None:
-        self.log = Log(folder / "streams.db", 4)
+        self.log = SqliteLog(folder / "streams.db", 4)
         self.database = Database(f"sqlite:///{folder / 'hub.db'}")
         self.streams = Streams(self.database, self.log)
         self.deliveries = Deliveries(self.database, [crm, email], to_log(self.log, time.time), rng=Random(1))

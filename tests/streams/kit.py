@@ -9,8 +9,9 @@ from sqlalchemy import Connection, select
 
 from hub.store import schema
 from hub.store.database import Database
-from hub.streams.log import Entry, Log
+from hub.streams.log import Entry
 from hub.streams.room import Message, Record, Step
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
 from hub.streams.topics import EVENTS, HEALTH, TopicSpec, partition_of
 
@@ -55,7 +56,7 @@ class Place:
 
     folder: Path
     database: Database
-    log: Log
+    log: SqliteLog
 
     def streams(self, *rooms: Keeper) -> Streams:
         """Each room in an app of its own."""

@@ -1,7 +1,7 @@
 import pytest
 
 from hub.sdk.errors import ConfigError
-from hub.streams.log import Log
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.testing import run_until_idle
 from hub.streams.topics import HEALTH
 from tests.streams.kit import PARTITIONS, Keeper, Place, numbers
@@ -13,7 +13,7 @@ def lose(place):
     opened = []
 
     def over(name):
-        opened.append(Log(place.folder / name, PARTITIONS))
+        opened.append(SqliteLog(place.folder / name, PARTITIONS))
         return Place(place.folder, place.database, opened[-1])
 
     yield over

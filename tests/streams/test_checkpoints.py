@@ -5,7 +5,8 @@ from sqlalchemy import text
 
 import hub
 from hub.store.database import Database
-from hub.streams.log import Entry, Log
+from hub.streams.log import Entry
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import EVENTS
 
 
@@ -18,7 +19,7 @@ def wait_for(true):
 
 def test_what_was_written_moves_into_the_file_while_it_is_open_and_the_write_ahead_log_starts_anew(tmp_path):
     path, wal = tmp_path / "log.db", tmp_path / "log.db-wal"
-    log = Log(path, 1)
+    log = SqliteLog(path, 1)
     log.declare(EVENTS)
     log.append([Entry("events", 0, None, b"x" * 10_000, 1.7e9)] * 1000).result()
     wait_for(lambda: path.stat().st_size > 10_000_000)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hub
-from hub.streams.log import Entry, Log
-from hub.streams.logfile import LogError, LogReader, path_of, position
+from hub.streams.log import Entry, LogError
+from hub.streams.sqlite.log import SqliteLog
+from hub.streams.sqlite.logfile import LogReader, path_of, position
 from hub.streams.topics import EVENTS, HEALTH, TopicSpec
 
 
@@ -22,7 +23,7 @@ def path(tmp_path):
 
 
 def test_records_of_a_partition_come_back_in_order_with_all_they_carry(path):
-    log = Log(path, 2)
+    log = SqliteLog(path, 2)
     log.declare(EVENTS)
     entries = [
         Entry("events", n % 2, b"k%d" % n if n % 3 else None, b"v" * n, 1.7e9 + n, "room", n) for n in range(1000)
@@ -40,7 +41,7 @@ def test_records_of_a_partition_come_back_in_order_with_all_they_carry(path):
 
 
 def test_reading_stops_at_the_limit_and_starves_no_partition(path):
-    log = Log(path, 3)
+    log = SqliteLog(path, 3)
     log.declare(EVENTS)
     log.append([Entry("events", 0, None, b"x", 1.0)] * 5000).result()
     log.append([Entry("events", p, None, b"x", 1.0) for p in (1, 2)]).result()
@@ -52,12 +53,12 @@ def test_reading_stops_at_the_limit_and_starves_no_partition(path):
 
 
 def test_a_reopened_log_keeps_its_records_its_counters_and_its_partitions(path):
-    log = Log(path, 3)
+    log = SqliteLog(path, 3)
     log.declare(EVENTS)
     log.append([Entry("events", 2, b"k", b"v", 1.0)], {"door_duplicates": 2}).result()
     log.append([], {"door_duplicates": 3, "other": 1}).result()
     log.close()
-    log = Log(path, 64)
+    log = SqliteLog(path, 64)
     assert log.partitions == 3
     assert log.ends("events") == {0: 0, 1: 0, 2: 1}
     assert log.counters() == {"door_duplicates": 5, "other": 1}
@@ -66,12 +67,12 @@ def test_a_reopened_log_keeps_its_records_its_counters_and_its_partitions(path):
 
 
 def test_a_log_of_another_format_is_refused_and_says_what_to_do(path):
-    Log(path).close()
+    SqliteLog(path).close()
     with sqlite3.connect(path) as connection:
         connection.execute("update meta set value = '99' where key = 'format'")
     connection.close()
     with pytest.raises(hub.ConfigError, match="format 99 and this program speaks 1: start the version that wrote it"):
-        Log(path)
+        SqliteLog(path)
     with pytest.raises(hub.ConfigError, match="format 99"):
         LogReader(path)
 
@@ -79,7 +80,7 @@ def test_a_log_of_another_format_is_refused_and_says_what_to_do(path):
 def test_a_file_that_is_no_log_is_refused(path):
     path.write_bytes(b"these are not the bytes you are looking for" * 100)
     with pytest.raises(hub.ConfigError, match="not a database"):
-        Log(path)
+        SqliteLog(path)
 
 
 def test_somebody_elses_database_is_refused_and_left_as_it_is(path):
@@ -87,7 +88,7 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(path):
         connection.execute("create table letters (body text)")
     connection.close()
     with pytest.raises(hub.ConfigError, match="not a log of ours"):
-        Log(path)
+        SqliteLog(path)
 
 
 def test_looking_at_a_log_that_is_not_there_makes_none(path):
@@ -102,12 +103,12 @@ def test_urls_are_read_as_sqlalchemy_reads_them(tmp_path):
     for url in ("kafka://localhost", "sqlite://data/x.db", "sqlite://", "sqlite:///:memory:"):
         with pytest.raises(hub.ConfigError):
             path_of(url)
-    Log.at(f"sqlite:///{tmp_path}/deep/in/here.db").close()
+    SqliteLog.at(f"sqlite:///{tmp_path}/deep/in/here.db").close()
     assert (tmp_path / "deep/in/here.db").exists()
 
 
 def test_what_cannot_be_a_record_is_refused_before_it_reaches_the_others(path):
-    log = Log(path, 2)
+    log = SqliteLog(path, 2)
     log.declare(EVENTS)
     with pytest.raises(ValueError, match="no partition 2"):
         log.append([Entry("events", 2, None, b"v", 1.0)])
@@ -121,7 +122,7 @@ def test_what_cannot_be_a_record_is_refused_before_it_reaches_the_others(path):
 
 
 def test_a_full_disk_is_told_to_every_waiter_and_passes(path):
-    log = Log(path, 1)
+    log = SqliteLog(path, 1)
     log.declare(EVENTS)
     log.append([Entry("events", 0, None, b"first", 1.0)]).result()
     pages = log._do(lambda c: c.execute("pragma page_count").fetchone()[0]).result()
@@ -137,7 +138,7 @@ def test_a_full_disk_is_told_to_every_waiter_and_passes(path):
 
 
 def test_a_waiter_that_gives_up_does_not_stop_the_writer(path):
-    log = Log(path, 1)
+    log = SqliteLog(path, 1)
     log.declare(EVENTS)
     held = threading.Event()
     log._do(lambda _: held.wait(5))
@@ -149,7 +150,7 @@ def test_a_waiter_that_gives_up_does_not_stop_the_writer(path):
 
 
 def test_listeners_hear_of_an_append_at_once_and_of_other_processes_soon(path):
-    ours, theirs = Log(path, 1), Log(path, 1)  # a second Log on the file is what another process has
+    ours, theirs = SqliteLog(path, 1), SqliteLog(path, 1)  # a second Log on the file is what another process has
     ours.declare(EVENTS)
     heard = threading.Event()
     topics: list[set[str]] = []
@@ -174,7 +175,7 @@ def test_listeners_hear_of_an_append_at_once_and_of_other_processes_soon(path):
 
 
 def _append_until_killed(path, number, progress):
-    log = Log(path, 2)
+    log = SqliteLog(path, 2)
     log.declare(EVENTS)
     for n in range(100_000):
         log.append([Entry("events", n % 2, b"%d" % number, b"%d" % n, 1.0)] * 2).result()
@@ -208,7 +209,7 @@ def test_processes_append_beside_each_other_and_one_that_dies_leaves_whole_commi
 
 
 def test_topics_may_have_partitions_of_their_own_and_stay_as_declared(path):
-    log = Log(path, 4)
+    log = SqliteLog(path, 4)
     log.declare(TopicSpec("replies", 60.0), partitions=1)
     log.declare(TopicSpec("replies", 90.0), partitions=7)
     assert log.topic("replies").partitions == 1

@@ -10,10 +10,11 @@ from faust.transport import by_url
 from yarl import URL
 
 import hub
-from hub.streams.log import Entry, Log
-from hub.streams.logfile import LogReader
+from hub.streams.log import Entry
+from hub.streams.sqlite.log import SqliteLog
+from hub.streams.sqlite.logfile import LogReader
+from hub.streams.sqlite.transport import Transport
 from hub.streams.topics import EVENTS, TopicSpec
-from hub.streams.transport import Transport
 from tests.streams.kit import until
 
 STRANGER = Path(__file__).with_name("stranger.py")
@@ -114,7 +115,7 @@ def test_a_message_that_was_not_acknowledged_comes_again(tmp_path):
 
 def test_a_group_that_comes_late_starts_at_the_oldest_record_or_at_the_newest(tmp_path):
     path = tmp_path / "log.db"
-    log = Log(path, 1)
+    log = SqliteLog(path, 1)
     log.declare(TopicSpec("numbers", 60.0))
     log.append([Entry("numbers", 0, None, b"%d" % n, 1.7e9) for n in range(3)]).result()
     got: dict[str, list[int]] = {"earliest": [], "latest": []}
@@ -145,7 +146,7 @@ def test_a_group_that_comes_late_starts_at_the_oldest_record_or_at_the_newest(tm
 
 def test_records_that_retention_took_are_passed_over_and_committing_goes_on(tmp_path):
     path = tmp_path / "log.db"
-    log = Log(path, 1)
+    log = SqliteLog(path, 1)
     log.declare(TopicSpec("numbers", 60.0))
     got: list[int] = []
     app = app_on(path, broker_commit_interval=0.05)
@@ -176,7 +177,7 @@ def test_records_that_retention_took_are_passed_over_and_committing_goes_on(tmp_
 
 def test_a_stranger_declares_no_topic_of_ours_anew(tmp_path):
     path = tmp_path / "log.db"
-    log = Log(path, 4)
+    log = SqliteLog(path, 4)
     log.declare(EVENTS)
 
     async def run():
@@ -194,7 +195,7 @@ def test_a_stranger_declares_no_topic_of_ours_anew(tmp_path):
 
 
 def test_a_send_that_cannot_be_written_fails_and_says_why(tmp_path):
-    log = Log(tmp_path / "log.db", 2)
+    log = SqliteLog(tmp_path / "log.db", 2)
     app = app_on(tmp_path / "log.db")
     app._transport = app._producer_transport = Transport([URL("sqlite:///unused.db")], app, log=log)
 

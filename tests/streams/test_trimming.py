@@ -4,7 +4,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hub.streams.log import Entry, Log
+from hub.streams.log import Entry
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import DAY, EVENTS, HEALTH
 
 NOW = 1.7e9
@@ -20,7 +21,7 @@ def values(log, topic, offset=0):
 
 
 def test_what_is_older_than_its_retention_goes_and_offsets_go_on(tmp_path):
-    log = Log(tmp_path / "log.db", 1)
+    log = SqliteLog(tmp_path / "log.db", 1)
     append(log, EVENTS, (b"a", b"old"), (b"b", b"old"), at=NOW - 8 * DAY)
     append(log, EVENTS, (b"a", b"new"), at=NOW - 6 * DAY)
     assert log.trim(NOW, {}) == 2
@@ -32,7 +33,7 @@ def test_what_is_older_than_its_retention_goes_and_offsets_go_on(tmp_path):
 
 
 def test_what_a_room_has_yet_to_read_stays_however_old(tmp_path):
-    log = Log(tmp_path / "log.db", 1)
+    log = SqliteLog(tmp_path / "log.db", 1)
     for n in range(4):
         append(log, EVENTS, (b"k", b"%d" % n), at=NOW - 8 * DAY)
     assert log.trim(NOW, {"events": {0: 2}}) == 2
@@ -42,7 +43,7 @@ def test_what_a_room_has_yet_to_read_stays_however_old(tmp_path):
 
 
 def test_a_superseded_record_goes_only_below_what_is_needed(tmp_path):
-    log = Log(tmp_path / "log.db", 1)
+    log = SqliteLog(tmp_path / "log.db", 1)
     append(log, HEALTH, (b"a", b"1"), (b"b", b"1"), (None, b"keyless"))
     append(log, HEALTH, (b"a", b"2"))
     append(log, HEALTH, (b"a", b"3"))
@@ -55,7 +56,7 @@ def test_a_superseded_record_goes_only_below_what_is_needed(tmp_path):
 
 
 def test_headers_and_absent_values_survive_compaction(tmp_path):
-    log = Log(tmp_path / "log.db", 1)
+    log = SqliteLog(tmp_path / "log.db", 1)
     log.declare(HEALTH)
     log.append([Entry("health", 0, b"a", b"1", NOW), Entry("health", 0, b"b", None, NOW)]).result()
     log.append([Entry("health", 0, b"a", b"2", NOW, headers=[("h", b"x")])]).result()
@@ -75,7 +76,7 @@ def test_headers_and_absent_values_survive_compaction(tmp_path):
 )
 def test_after_any_trim_a_reader_finds_the_newest_of_each_key_and_all_it_needs(commits, needed, start):
     with TemporaryDirectory() as folder:
-        log = Log(Path(folder) / "log.db", 1)
+        log = SqliteLog(Path(folder) / "log.db", 1)
         log.declare(HEALTH)
         everything = []
         for commit in commits:

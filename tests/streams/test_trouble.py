@@ -7,8 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from hub.store.database import Database
-from hub.streams.log import Log
 from hub.streams.room import Step
+from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
 from hub.streams.testing import run_until_idle, until_idle
 from hub.streams.topics import DEAD_LETTERS, HEALTH
@@ -119,7 +119,7 @@ def test_a_commit_that_fails_is_tried_again(place):
 def test_whoever_claims_last_works_and_the_other_stops_and_says_so(place, caplog):
     first, second = Keeper(), Keeper()
     theirs = Database(str(place.database.url))
-    their_log = Log(place.folder / "streams.db")
+    their_log = SqliteLog(place.folder / "streams.db")
 
     async def run():
         streams = place.streams(first)

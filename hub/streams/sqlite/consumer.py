@@ -13,12 +13,13 @@ from faust.transport import base
 from faust.types import TP, ConsumerMessage
 
 from hub.streams.batches import Batch
-from hub.streams.logfile import Extra, LogError
+from hub.streams.log import LogError
 from hub.streams.room import Record
+from hub.streams.sqlite.logfile import Extra
 from hub.streams.topics import DAY, TopicSpec
 
 if TYPE_CHECKING:
-    from hub.streams.transport import Transport
+    from hub.streams.sqlite.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -250,7 +251,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
                 positions[number] = self._positions.get(tp, 0)
         if not positions:
             return []
-        records = self.transport.log.read(name, positions, most)
+        records: list[Record] = self.transport.log.read(name, positions, most)
         for number, offset in {record.partition: record.offset for record in records}.items():
             self._positions[TP(name, number)] = offset + 1
         return records

@@ -15,12 +15,11 @@ from faust.transport import base
 from faust.types import TP, RecordMetadata
 from mode.utils.times import want_seconds
 
-from hub.streams.log import Entry
-from hub.streams.logfile import LogError
+from hub.streams.log import Entry, LogError
 from hub.streams.topics import DAY, TopicSpec, partition_of
 
 if TYPE_CHECKING:
-    from hub.streams.transport import Transport
+    from hub.streams.sqlite.transport import Transport
 
 _RETENTION = 7 * DAY  # as Kafka's, for who does not say
 

@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
-from hub.streams.logfile import Topic, decode_extras, decode_records, encode_extras, encode_records, position
 from hub.streams.room import Record
+from hub.streams.sqlite.logfile import Topic, decode_extras, decode_records, encode_extras, encode_records, position
 
 _SEGMENTS: Final = 64  # of one transaction
 _RECORDS: Final = 256  # of a segment written by compaction

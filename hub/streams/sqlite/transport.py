@@ -15,9 +15,9 @@ from faust.transport import base
 
 from hub.sdk.errors import ConfigError
 from hub.streams.batches import Batched
-from hub.streams.consumer import Consumer
-from hub.streams.log import Log
-from hub.streams.producer import Producer
+from hub.streams.sqlite.consumer import Consumer
+from hub.streams.sqlite.log import SqliteLog
+from hub.streams.sqlite.producer import Producer
 from hub.streams.topics import TopicSpec
 
 
@@ -38,18 +38,18 @@ class Transport(base.Transport):  # type: ignore[misc]
     def __init__(
         self,
         *args: Any,
-        log: Log | None = None,
+        log: SqliteLog | None = None,
         batched: Mapping[str, Batched] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.batched = batched or {}
         self._handed = log
-        self._own: Log | None = None
+        self._own: SqliteLog | None = None
         self._declared: set[str] = set()
 
     @property
-    def log(self) -> Log:
+    def log(self) -> SqliteLog:
         """The log, opened when first asked for. An app that sends through another transport object shares it."""
         if self._handed is not None:
             return self._handed
@@ -57,7 +57,7 @@ class Transport(base.Transport):  # type: ignore[misc]
         if other is not self and isinstance(other, Transport) and other.url == self.url:
             return other.log
         if self._own is None:
-            self._own = Log.at(_url(self.url[0]), self.app.conf.topic_partitions)
+            self._own = SqliteLog.at(_url(self.url[0]), self.app.conf.topic_partitions)
         return self._own
 
     def declare(self, spec: TopicSpec, partitions: int) -> None:

@@ -17,8 +17,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from hub.sdk.errors import ConfigError, RetryLaterError
+from hub.sdk.errors import ConfigError
 from hub.store.checkpoints import BACKSTOP
+from hub.streams.log import LogError
 from hub.streams.room import Record
 
 FORMAT: Final = 1
@@ -50,10 +51,6 @@ create table committed (
 ) without rowid;
 create table counters (name text primary key, value integer not null) without rowid;
 """
-
-
-class LogError(RetryLaterError):
-    """The log's file cannot be read or written now; nothing of what was asked has happened."""
 
 
 class Topic(NamedTuple):
