@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hub import Event
 from hub.store import schema
 from hub.store.database import insert_rows
 from hub.store.family import family
+from hub.store.upserts import insert as upsert
 from scoring.clock import DAY
 from scoring.entities import Entity, Key, Things
 from scoring.intake import Taken

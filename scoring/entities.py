@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from hub import Event
 from hub.store import schema
 from hub.store.among import Among
+from hub.store.upserts import insert
 from scoring.arrays import Floats
 from scoring.batch import Changes
 from scoring.config import Measure

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from hub import Event
 from hub.ingest.identity import is_account_id, references_of
 from hub.store import schema
 from hub.store.among import Among
+from hub.store.upserts import insert
 from hub.streams.room import Message
 
 _TABLE: Final = schema.links

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import yaml
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from hub import ConfigError
 from hub.store import schema
+from hub.store.upserts import insert
 from scoring.config import Config
 
 

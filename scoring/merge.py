@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hub import Event
 from hub.store import schema
 from hub.store.database import insert_rows
 from hub.store.family import family
+from hub.store.upserts import insert as upsert
 from hub.streams.topics import partition_of
 from scoring import entities, profiles
 from scoring.accounts import blocks, stored

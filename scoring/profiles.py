@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from hub import Event, Scalar
 from hub.store import schema
 from hub.store.among import Among
 from hub.store.database import insert_rows
+from hub.store.upserts import insert
 from scoring.entities import Entity
 
 _ABOUT_ACCOUNTS: Final = ("name", "domain", "external_id", "owner", "owner_email", "parent", "renewal_on", "plan")

@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, func
-from sqlalchemy.dialects.sqlite import insert
 
 from hub import Driver, Event, Health
 from hub.store import schema
 from hub.store.database import insert_rows
+from hub.store.upserts import insert
 from hub.streams.room import Message
 from scoring import snapshots
 from scoring.accounts import Draft

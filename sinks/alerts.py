@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from hub.sdk.actions import Action
 from hub.sdk.contracts import Sink
 from hub.store.schema import alerts
+from hub.store.upserts import insert
 from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import ACTIONS, TopicSpec
 

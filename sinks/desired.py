@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, exists, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from hub.sdk.contracts import Sink
 from hub.sdk.health import Health
 from hub.store import schema
 from hub.store.among import among
+from hub.store.upserts import insert
 from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import HEALTH, TopicSpec
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, case, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from hub.store.schema import destinations
+from hub.store.upserts import insert
 from sinks.breaker import Destination
 
 BY_HAND: Final = 1

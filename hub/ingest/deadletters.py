@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Row, func, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
 
 from hub.store import schema
+from hub.store.upserts import insert
 from hub.streams.room import Record, Step
 from hub.streams.topics import DEAD_LETTERS, TopicSpec
 

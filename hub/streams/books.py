@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from hub.sdk.errors import HubError
 from hub.store import schema
 from hub.store.database import run_rows
+from hub.store.upserts import insert
 from hub.streams.room import Record
 
 Place = tuple[str, int]  # topic or producer, partition

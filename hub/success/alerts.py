@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from hub.sdk.actions import Action
 from hub.sdk.health import Health
 from hub.store import schema
 from hub.store.among import among
+from hub.store.upserts import insert
 from hub.streams.room import DeadLetter, Message, Record, Step
 from hub.streams.topics import ACTIONS, HEALTH, TopicSpec
 from hub.success.falls import Kind, Rules, Told, decide
