@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench screenshots lock clean
+.PHONY: help demo test servers servers-stop lint bench screenshots lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ demo: $(STAMP)  ## the main job, live in your browser, until Ctrl-C
 
 test: $(STAMP)  ## every test this machine can run
 	@$(BIN)/python -m pytest
+
+servers: $(STAMP)  ## Kafka, PostgreSQL and Redis for the tests, on 127.0.0.1
+	@$(BIN)/python -m tests.servers start
+
+servers-stop: $(STAMP)  ## end just those
+	@$(BIN)/python -m tests.servers stop
 
 lint: $(STAMP)  ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .

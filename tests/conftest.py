@@ -1,10 +1,25 @@
-"""Rules of the whole suite: a skip needs a reason, and where everything is provided there is none."""
+"""Rules of the whole suite: it says which real parts it has, and where all are provided nothing is skipped."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+
+from tests.servers import shared
+
+
+def pytest_configure(config):
+    """What `make servers` started is found without being told."""
+    shared.export(os.environ)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session):
+    """Not `pytest_report_header`, which says nothing under -q; and not again in each worker."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and not hasattr(session.config, "workerinput"):
+        terminal.write_line(shared.sentence({name: os.environ[name] for name in shared.PARTS if os.environ.get(name)}))
 
 
 @pytest.hookimpl(hookwrapper=True)
