@@ -29,13 +29,18 @@ transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 group.min.session.timeout.ms=1000
 log.cleaner.dedupe.buffer.size=33554432
 """
 
 
 class Kafka(Program):
-    """A broker that is its own controller; topics are made by whoever needs them."""
+    """A broker that is its own controller; topics are made by whoever needs them.
+
+    Killed, it must outlast the session of its former self before it may register again: 3 s here, 9 s by default.
+    """
 
     name = "kafka"
 

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import signal
+import struct
 import tempfile
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from tests.servers.program import Program, ServerError, ask
 
 OLDEST = 14
 PACKAGES = Path("/usr/lib/postgresql")  # where Debian puts the programs of a server, off the PATH
-ROLE = "create role pulsehub login createdb\n\ncreate database pulsehub owner pulsehub\n\n"
+ROLE = "create role pulsehub login createdb;\n\ncreate database pulsehub owner pulsehub;\n\n"
 FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered with one letter as soon as the server serves
+LOGIN = b"\0\3\0\0user\0pulsehub\0database\0pulsehub\0\0"  # protocol 3.0
+GOODBYE = b"X\0\0\0\4"
+READY = b"Z\0\0\0\5I"
 
 
 class Postgres(Program):
@@ -51,7 +54,13 @@ class Postgres(Program):
         return [_program("postgres"), "-D", str(self._data()), *(part for each in settings for part in ("-c", each))]
 
     def answers(self) -> bool:
-        return ask(self.port, SSL_REQUEST, 1) in {b"N", b"S"}
+        """A login as pulsehub gets as far as to be asked for a query."""
+        return READY in ask(self.port, struct.pack(">i", len(LOGIN) + 4) + LOGIN + GOODBYE, 1 << 16)
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self._data(), ignore_errors=True)
+        super().remove()
 
     def _data(self) -> Path:
         """Where the user that runs it can get at it: not in a checkout of root's."""

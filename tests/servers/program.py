@@ -6,6 +6,7 @@ since the machine's, as Linux tells it in /proc; both together are that program 
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -86,6 +87,11 @@ class Program:
                 _send(each, signal.SIGKILL)
                 self._gone(each)
         self._reap()
+
+    def remove(self) -> None:
+        """Kill it, and forget all it kept: data, log, port."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def pause(self) -> None:
         """Stop it where it stands, its children too: connections stay open and nobody answers."""

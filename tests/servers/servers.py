@@ -46,6 +46,12 @@ class Servers:
         with self._alone(), ThreadPoolExecutor() as threads:
             list(threads.map(lambda part: part.stop(), self.parts))
 
+    def remove(self) -> None:
+        """Kill what runs and forget all of it: the end of a set that was one test's own."""
+        with self._alone():
+            for part in self.parts:
+                part.remove()
+
     def environment(self) -> dict[str, str]:
         """What tells tests where the parts are."""
         addresses = {
