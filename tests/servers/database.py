@@ -32,7 +32,8 @@ class Postgres(Program):
         super().__init__(folder)
         self.durable = durable
         if os.geteuid() == 0:  # the server refuses to be root
-            self.user = _postgres().pw_uid
+            them = _postgres()
+            self.user, self.group = them.pw_uid, them.pw_gid
 
     def prepare(self) -> None:
         data = self._data()
@@ -70,7 +71,7 @@ class Postgres(Program):
         if kept.exists() and (folder := Path(kept.read_text().strip())).is_dir():
             return folder
         folder = Path(tempfile.mkdtemp(prefix="pulsehub-postgres-"))
-        os.chown(folder, self.user, self.user)
+        os.chown(folder, self.user, self.group)
         kept.write_text(f"{folder}\n")
         return folder
 

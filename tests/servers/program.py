@@ -28,6 +28,7 @@ class Program:
     name: str
     ends_by = signal.SIGTERM
     user: int | None = None  # whom it runs as; None: whoever we are
+    group: int | None = None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / self.name
@@ -63,8 +64,8 @@ class Program:
                     cwd="/",
                     env=environment(),
                     user=self.user,
-                    group=self.user,
-                    extra_groups=None if self.user is None else [],
+                    group=self.group,
+                    extra_groups=None if self.group is None else [],
                     start_new_session=True,  # Ctrl-C is for us, not for it
                 )
             (self.folder / "pid").write_text(f"{self._child.pid} {started(self._child.pid) or 0}\n")
@@ -135,8 +136,8 @@ class Program:
                 cwd="/",
                 env=environment(),
                 user=self.user,
-                group=self.user,
-                extra_groups=None if self.user is None else [],
+                group=self.group,
+                extra_groups=None if self.group is None else [],
                 check=False,
             )
         if done.returncode:
