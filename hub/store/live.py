@@ -1,7 +1,7 @@
 """What just happened, told to whoever is looking: publish from any thread, read in an event loop.
 
-In process and expendable: nobody may rely on having seen everything. What is published says *that* something changed
-and where; a page then asks the database, which is the truth.
+Expendable: nobody may rely on having seen everything. What is published says *that* something changed and where; a
+page then asks the database, which is the truth. `hub.store.expendable.relay` carries it to other processes.
 
 Topics and what their data holds:
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 MOST_WAITING = 1_000  # news kept for a reader that is behind; older ones are dropped
@@ -45,14 +45,26 @@ class Live:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._readers: set[Subscription] = set()
+        self._carrier: Callable[[News], None] | None = None
         self._closed = False
 
     def publish(self, topic: str, data: Mapping[str, Any]) -> None:
-        """Tell every subscriber; never waits and never raises, whatever thread calls it."""
+        """Tell every subscriber, and other processes; never waits and never raises, whatever thread calls it."""
+        news = News(topic, data)
+        self.deliver(news)
+        if (carrier := self._carrier) is not None:
+            carrier(news)
+
+    def deliver(self, news: News) -> None:
+        """Tell the subscribers of this process only."""
         with self._lock:
             readers = tuple(self._readers)
         for reader in readers:
-            reader.put(News(topic, data))
+            reader.put(news)
+
+    def carry(self, carrier: Callable[[News], None] | None) -> None:
+        """Hand everything that is published here to `carrier`, too; it neither waits nor raises. None: no longer."""
+        self._carrier = carrier
 
     def subscribe(self) -> Subscription:
         """Everything published from now on; call it in the event loop that will read."""
