@@ -101,11 +101,10 @@ class Accounts:
         return [self._ids[slot] for slot in slots]
 
     def load(self, connection: Connection, partitions: Collection[int]) -> None:
-        """Forget everything and read the accounts of these partitions."""
-        self._clear()
+        """Read the accounts of these partitions, of which none is here."""
         accounts, layouts = schema.accounts, _Layouts(connection)
         here = accounts.c.partition.in_(list(partitions))
-        self._reserve(connection.scalar(select(func.count()).where(here)) or 0, 0)
+        self._reserve(self._used + (connection.scalar(select(func.count()).where(here)) or 0), self._used)
         asked = select(accounts.c.id, accounts.c.partition, accounts.c.state)
         asked = asked.where(here).execution_options(yield_per=_CHUNK)
         for some in connection.execute(asked).partitions():
@@ -138,6 +137,24 @@ class Accounts:
         slot = self._slots.pop(account, None)
         if slot is not None:
             self._partitions[slot] = -1
+
+    def keep(self, partitions: Collection[int]) -> None:
+        """Forget the accounts of all other partitions."""
+        slots = np.flatnonzero(np.isin(self.partitions, list(partitions)))
+        if not len(slots):
+            self._clear()
+        elif len(slots) < self._used:
+            ids, where, rows, checked = self.ids(slots.tolist()), self.partitions, self.rows, self.checked_at
+            self._clear()
+            self._append(ids, where[slots], rows[slots])
+            self._checked[: len(slots)] = checked[slots]
+
+    def reload(self, connection: Connection, account: str, partition: int) -> None:
+        """Read one account again: another worker changed its row, made it or took it away."""
+        found = stored(connection, account, self.layout)
+        self.drop(account)
+        if found is not None:
+            self._append([account], np.array([partition], np.int64), found)
 
     def _clear(self) -> None:
         self._slots: dict[str, int] = {}

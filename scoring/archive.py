@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from hub import Event
 from hub.store import schema
-from hub.store.database import insert_rows
+from hub.store.database import ContendedError, insert_rows, run_rows
 from hub.store.family import family
 from hub.store.upserts import insert as upsert
 from scoring.clock import DAY
@@ -38,9 +38,14 @@ def write(connection: Connection, taken: Sequence[Taken], wall: float, remembers
         taken: each new.
         wall: unix seconds.
         remembers: connection -> seconds its ids must be remembered; for ever where it is not named.
+
+    Raises:
+        ContendedError: another worker has applied one of them since they were read.
     """
     until = {name: _forget(name, wall, remembers) for name in {one.event.connection for one in taken}}
-    insert_rows(connection, _SEEN, [(one.digest, until[one.event.connection]) for one in taken])
+    digests = sorted((one.digest, until[one.event.connection]) for one in taken)  # in one order, or two could wait
+    if run_rows(connection, _SEEN, digests) != len(digests):
+        raise ContendedError("an event was applied by another worker just now")
     rows = [
         (
             None,

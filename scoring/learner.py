@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -49,7 +49,7 @@ class Learner:
         self._now = now
         self._decoder = msgspec.json.Decoder(Label)
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
         """Nothing to load: what was learned is read in each transaction, whoever wrote it."""
 
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:
@@ -58,6 +58,7 @@ class Learner:
         new = _untaught(connection, labels)
         if not new:
             return Step(duplicates=len(labels), dead=dead)
+        _alone(connection)
         new.sort(key=lambda found: (found[0].matured_at, found[0].at, found[0].account))
         before = _draft(connection) or fresh(self._config)
         lessons = [Lesson(label.predictions, label.lost, label.matured_at, read) for label, read in new]
@@ -75,6 +76,8 @@ class Learner:
         model = _draft(connection)
         if model is None or not self._due(model):
             return None
+        _alone(connection)
+        model = _draft(connection) or model
         return Step(write=lambda connection: self._store(connection, model))
 
     def _read(self, connection: Connection, batch: Sequence[Record]) -> tuple[list[_Found], list[DeadLetter]]:
@@ -166,6 +169,12 @@ def _row(label: Label, version: int) -> tuple[Any, ...]:
     rounded = {name: round(chance, 6) for name, chance in label.predictions.items()}
     said = msgspec.json.encode(rounded).decode()
     return (label.account, label.at, label.matured_at, int(label.lost), said, version)
+
+
+def _alone(connection: Connection) -> None:
+    """Let several learners take turns: each goes on from what the one before has committed."""
+    meta = schema.meta
+    connection.execute(select(meta.c.value).where(meta.c.key == "schema").with_for_update()).all()
 
 
 def _draft(connection: Connection) -> Model | None:

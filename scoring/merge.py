@@ -25,8 +25,10 @@ from scoring.accounts import blocks, stored
 from scoring.archive import Refolded, complete, refold
 from scoring.bands import BANDS
 from scoring.measures import MeasureSet
+from scoring.merges import lock, tell
 from scoring.rows import Rows
 
+ROOM: Final = "scoring.rescore"
 _CHUNK: Final = 500
 _decode: Final = msgspec.json.Decoder(Event).decode
 _ACCOUNT: Final = upsert(schema.accounts)
@@ -73,16 +75,19 @@ def apply(
     if not isinstance(absorbed, str) or not absorbed or absorbed == survivor:
         return []
     merges = schema.merges
+    lock(connection, ROOM, partition(absorbed))
     held_by = connection.scalar(select(merges.c.survivor).where(merges.c.absorbed == absorbed))
     if event.properties.get("undo") is True:
         if held_by != survivor:
             return []
+        tell(connection)
         _separate(connection, survivor, absorbed)
         rows = {one: _renewed(connection, one, measures, points, partition(one)) for one in (absorbed, survivor)}
         return [Changed(one, row, None, event.id) for one, row in rows.items()]
     if held_by is not None or survivor in family(connection, absorbed):
         return []
     before = {one: stored(connection, one, measures.layout) for one in (survivor, absorbed)}
+    tell(connection)
     why = str(event.properties.get("why") or event.id)
     connection.execute(insert(merges).values(absorbed=absorbed, survivor=survivor, at=wall, why=why))
     _redirect(connection, survivor, absorbed)

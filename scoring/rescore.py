@@ -6,17 +6,16 @@ came from, and may run a step again. Measures, scorecard and mixture know nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from hub import Event
 from hub.ingest.identity import survivor_of
-from hub.store import schema
-from hub.store.database import Database, insert_rows
+from hub.store.database import ContendedError, Database, insert_rows, run_rows
 from hub.streams.room import Message, Record, Step
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec
 from scoring import accounts as rows_kept
@@ -30,6 +29,7 @@ from scoring.entities import Things
 from scoring.intake import Intake, Taken, read
 from scoring.links import INSERT as LINK
 from scoring.links import MERGED, Links
+from scoring.merges import Merges
 from scoring.model import Model
 from scoring.profiles import Profiles
 from scoring.scorers import Scorers
@@ -60,7 +60,7 @@ class Rescore:
         remembers: connection -> seconds its ids must be remembered; for ever where it is not named.
     """
 
-    name = "scoring.rescore"
+    name = merge.ROOM
     topic: TopicSpec = EVENTS
     tick_every: float | None = 2.0
 
@@ -92,7 +92,7 @@ class Rescore:
         self._links, self._profiles = Links(), Profiles()
         self._held: tuple[int, ...] = ()
         self._clocks: dict[int, float] = {}
-        self._merges: dict[str, str] = {}
+        self._merges = Merges()
         self._causes: dict[str, list[str]] = {}
 
         def remember(connection: Connection) -> None:
@@ -105,15 +105,16 @@ class Rescore:
         """Predict with this version from the next batch on, and rescore everybody little by little."""
         self._scorers.use(model)
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
-        """Load the accounts of these partitions."""
+    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
+        """Load the accounts of these partitions, but for those of `kept`, which are here."""
+        fresh = [partition for partition in partitions if partition not in kept]
         self._held = tuple(partitions)
-        self._accounts.load(connection, partitions)
-        merges = schema.merges
-        self._merges = {row.absorbed: row.survivor for row in connection.execute(select(merges))}
-        self._clocks = {}
+        self._accounts.keep(kept)
+        self._accounts.load(connection, fresh)
+        self._merges.read(connection)
+        self._clocks = {partition: at for partition, at in self._clocks.items() if partition in kept}
         newest, of = self._accounts.rows["newest"], self._accounts.partitions
-        for partition in partitions:
+        for partition in fresh:
             if (of == partition).any():
                 self._clocks[partition] = float(newest[of == partition].max())
         self._links.forget()
@@ -122,7 +123,8 @@ class Rescore:
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:
         """Fold events, score whom they touched, and say what moved."""
         wall = self._clock.wall()
-        taken = read(connection, batch, wall, self._merges)
+        self._see_merges(connection)
+        taken = read(connection, batch, wall, self._merges.survivors)
         self._pass_on(connection, taken)
         if not taken.fresh:
             return self._idle(taken)
@@ -140,6 +142,7 @@ class Rescore:
 
     def tick(self, connection: Connection) -> Step | None:
         """Rescore a slice of the accounts that time, a newer model or a merge has changed; mature labels."""
+        self._see_merges(connection)
         self._scorers.refresh(connection)
         now = self._clock.wall()
         slots = self._due(now)
@@ -167,7 +170,7 @@ class Rescore:
             return
         fresh = []
         for place, one in enumerate(taken.fresh):
-            home = survivor_of(strays.get(place, one.account), self._merges)
+            home = survivor_of(strays.get(place, one.account), self._merges.survivors)
             if home == one.account:
                 fresh.append(one)
             else:
@@ -224,7 +227,8 @@ class Rescore:
 
         def write(connection: Connection) -> None:
             archive.write(connection, taken.fresh, wall, self._remembers)
-            insert_rows(connection, LINK, links)
+            if run_rows(connection, LINK, links) != len(links):
+                raise ContendedError("a reference was linked by another worker just now")
             profiles.write(connection, customers, people)
             insert_rows(connection, entities.UPSERT, entities.rows(work.things.changed))
             work.write(connection)
@@ -296,15 +300,22 @@ class Rescore:
     def _partition(self, account: str) -> int:
         return merge.partition_of_account(account, self._partitions)
 
+    def _see_merges(self, connection: Connection) -> None:
+        """Other workers merge, too: what they absorbed is not ours to score any more, what they gave back is."""
+        changed = self._merges.read(connection)
+        for account in changed:
+            if (partition := self._partition(account)) in self._held:
+                self._accounts.reload(connection, account, partition)
+        if changed:
+            self._links.forget()
+
     def _take_merges(self, merged: Sequence[merge.Changed]) -> None:
         if not merged:
             return
         for change in merged:
             if change.merged_into is not None:
-                self._merges[change.account] = change.merged_into
                 self._accounts.drop(change.account)
                 continue
-            self._merges.pop(change.account, None)
             if change.row is not None and self._partition(change.account) in self._held:
                 draft = self._accounts.draft([change.account], [self._partition(change.account)])
                 draft.rows[:] = change.row

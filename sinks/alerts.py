@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,7 +42,7 @@ class AlertsOutbox:
         self._wake = wake
         self._clock = clock
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
         """Nothing to load."""
 
     def tick(self, connection: Connection) -> Step | None:  # noqa: ARG002 - a room's shape

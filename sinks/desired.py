@@ -99,7 +99,7 @@ class Fields:
         self._swept = ""
         self.tick_every: float | None = 5.0 if self._sinks else None
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
         """Nothing to load: rows are read when they are needed."""
 
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:

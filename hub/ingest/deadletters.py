@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ class DeadLetters:
     topic: TopicSpec = DEAD_LETTERS
     tick_every: float | None = None
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
         """Nothing is kept in memory."""
 
     def step(self, _connection: Connection, batch: Sequence[Record]) -> Step:

@@ -7,18 +7,20 @@ own transaction holds the fence, so a process that has lost its claim changes no
 - A record that cannot be applied: the batch is halved until it is alone, then it is dead-lettered by the transaction
   that moves past it.
 - A database that fails: the same records again, after a wait, from what the database says.
-- A claim that is lost: the room stops for good, and says so.
+- A claim that is lost: the room does nothing more until partitions are assigned to it anew; where nobody assigns
+  (a file has one worker), it stops for good, and says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError as BadDataError
@@ -26,27 +28,35 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, NotSupportedError, Progra
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from hub.sdk.errors import RetryLaterError
-from hub.store.database import Database
-from hub.streams.batches import Batch
-from hub.streams.books import Books, FencedError, Progress
+from hub.store.database import ContendedError, Database
+from hub.streams.batches import MOST, Batch
+from hub.streams.books import Books, Claim, FencedError, Place, Progress
 from hub.streams.dead import letter
-from hub.streams.log import Entry, Log
+from hub.streams.log import Log
 from hub.streams.outage import Outage
 from hub.streams.outbox import TableOutbox
-from hub.streams.publisher import Publisher
-from hub.streams.room import DeadLetter, Outbox, Record, Room, Step
+from hub.streams.publisher import Publisher, Sent
+from hub.streams.room import DeadLetter, Message, Outbox, Record, Room, Step
 from hub.streams.topics import DEAD_LETTERS, TopicSpec, partition_of
 
 log = logging.getLogger(__name__)
 
 _MARK_EVERY: Final = 1.0  # seconds between writings of how far the publisher got
 _SAID: Final = 500  # characters of a reason
+_LONGEST: Final = 10.0  # seconds a stop waits for messages to be sent
+_HANDOVER: Final = 2.0  # seconds the next worker of our partitions waits for them
+_MOMENT: Final = 0.05  # seconds
+_LOST: Final = 120.0  # seconds without partitions, after they were taken from us, before that is a failure
+
+
+T = TypeVar("T")
+Decide = Callable[[Connection], Step]
 
 
 class _Done(NamedTuple):
     step: Step
     progress: Progress
-    entries: list[Entry]
+    sent: list[Sent]
 
 
 class Agent:
@@ -60,6 +70,8 @@ class Agent:
         outage: says once that the database is gone, for all agents that share it.
     """
 
+    most = MOST
+
     def __init__(
         self,
         room: Room,
@@ -69,18 +81,27 @@ class Agent:
         outage: Outage,
     ) -> None:
         self.room = room
-        self.failed: str | None = None
         self.books = Books(room.name, room.topic.name)
         self.publisher = Publisher(database, stream, self.books, self.outbox)
+        self.ready = asyncio.Event()
         self._database = database
         self._log = stream
         self._outboxes: dict[str, Outbox] = {spec.name: outbox for spec, outbox in outboxes.items()}
         self._outage = outage
         self._turn = asyncio.Lock()
-        self._partitions = range(stream.partitions)
-        self._marked: dict[tuple[str, int], int] = {}
+        self._marked: dict[Place, int] = {}
         self._marked_at = time.monotonic()
         self._stopping = False
+        self._away = True  # nothing is ours: nothing was assigned yet, or it is being divided anew
+        self._lost_at: float | None = None
+        self._failed: str | None = None
+
+    @property
+    def failed(self) -> str | None:
+        """Why the room does nothing any more, or None."""
+        if self._lost_at is not None and time.monotonic() - self._lost_at > _LOST:
+            return f"{self.room.name} lost its partitions and was given none since"
+        return self._failed
 
     def outbox(self, topic: str) -> Outbox:
         """Where messages to a topic wait."""
@@ -88,36 +109,62 @@ class Agent:
             self._outboxes[topic] = TableOutbox(self.room.name, topic)
         return self._outboxes[topic]
 
+    def begin(self) -> None:
+        """Wait for partitions, in the running loop; after `settle`, once more."""
+        self._stopping, self._away = False, True
+        self._turn, self.ready = asyncio.Lock(), asyncio.Event()
+        self.publisher.begin()
+
+    # --- what is ours (`hub.streams.batches.Batched`) ---------------------------------------------------------------
+
     def positions(self) -> Mapping[int, int]:
         """By partition, from where to read."""
         return self.books.next
 
-    async def claim(self) -> None:
-        """Become the room's one worker, and load it; whoever was is fenced."""
+    async def assigned(self, partitions: Collection[int]) -> None:
+        """Become the one worker of these partitions, and load them; whoever was is fenced."""
+        async with self._turn:
+            while not (self._stopping or self._failed):
+                try:
+                    claim = await self._write_job(lambda connection: self.books.claim(connection, partitions))
+                    await asyncio.to_thread(self._load, claim)
+                except Exception as error:
+                    if not (_may_pass(error) or isinstance(error, FencedError)):
+                        log.exception("streams.not_loaded", extra={"room": self.room.name})
+                        self._failed = _say(error)
+                        break
+                    await self._pass(error)
+                else:
+                    self._outage.over()
+                    self._away, self._lost_at = False, None
+                    self._marked = dict(self.books.published)
+                    self.publisher.again()
+                    break
+        self.ready.set()
 
-        def job(connection: Connection) -> None:
-            self.books.claim(connection, self._partitions)
-            self.room.assign(connection, self._partitions)
-
-        await asyncio.wrap_future(self._database.write(job))
-        self._marked = dict(self.books.published)
-        self._stopping = False
+    async def revoked(self) -> None:
+        """Give everything up, once what is in hand is done; its messages are sent by us or by who has it next."""
+        self._away = True
+        async with self._turn:
+            await self.publisher.drained(_HANDOVER)
+            self.publisher.forget()
 
     async def run(self, batches: AsyncIterable[Batch]) -> None:
         """Apply batches until cancelled. Raises nothing."""
         async for batch in batches:
             async with self._turn:
-                if not (self.failed or self._stopping):
-                    await self._apply(batch.take())
+                await self._apply(batch.take())
             await self.publisher.room()
 
     async def tick(self) -> None:
         """Let the room see time pass, as often as it asks, until cancelled."""
-        while self.room.tick_every is not None and not self.failed:
+        while self.room.tick_every is not None and not self._failed:
             await asyncio.sleep(self.room.tick_every)
             async with self._turn:
                 if self._stopping:
                     return
+                if self._away:
+                    continue
                 try:
                     await self._transact(self._tick, Progress())
                 except FencedError as error:
@@ -132,19 +179,23 @@ class Agent:
         """Wait for the batch in hand, then for its messages; take no more. Gives up where something is down."""
         self._stopping = True
         async with self._turn:
-            await self.publisher.drained()
-            if self.failed or not (marks := self._marks(0)):
+            await self.publisher.drained(_LONGEST)
+            if self._failed or self._away or not (marks := self._marks(0)):
                 return
             try:
                 await self._transact(_nothing, Progress(published=marks))
             except Exception as error:  # noqa: BLE001 - the marks only spare the next start some work
                 log.info("streams.marks_unwritten", extra={"room": self.room.name, "reason": _say(error)})
 
+    @property
+    def _halted(self) -> bool:
+        return self._stopping or self._away or self._failed is not None
+
     # --- one transaction --------------------------------------------------------------------------------------
 
     async def _apply(self, records: Sequence[Record]) -> None:
         """See to these records, whatever happens; returns when they are committed, or nothing more can be done."""
-        while not (self.failed or self._stopping):
+        while not self._halted:
             fresh, progress = self.books.fresh(records)
             if not progress.next:
                 return
@@ -178,7 +229,7 @@ class Agent:
             exc_info=error,
         )
         dead = Step(dead=[DeadLetter(record, _say(error))])
-        while not (self.failed or self._stopping):
+        while not self._halted:
             fresh, progress = self.books.fresh([record])
             if not progress.next:
                 return
@@ -191,23 +242,24 @@ class Agent:
             else:
                 return
 
-    async def _transact(self, decide: Callable[[Connection], Step], progress: Progress, records: int = 0) -> None:
+    async def _transact(self, decide: Decide, progress: Progress, records: int = 0) -> None:
         progress.published = progress.published or self._marks(_MARK_EVERY)
-        done = await asyncio.wrap_future(
-            self._database.write(lambda connection: self._write(connection, decide(connection), progress, records)),
-        )
+        done = await self._write_job(lambda connection: self._write(connection, decide, progress, records))
         self._outage.over()
         self.books.accept(done.progress)
         self._marked |= done.progress.published
-        self.publisher.put(done.entries)
+        self.publisher.put(done.sent)
         try:
             done.step.after()
         except Exception:
             log.exception("streams.after_failed", extra={"room": self.room.name})
-            await asyncio.wrap_future(self._database.write(self._reload))  # what memory holds is not what is on disk
+            await asyncio.to_thread(self._reload)  # what memory holds is not what is on disk
 
-    def _write(self, connection: Connection, step: Step, progress: Progress, records: int) -> _Done:
-        """Everything a step comes to; runs on the database's writer thread, inside the transaction."""
+    def _write(self, connection: Connection, decide: Decide, progress: Progress, records: int) -> _Done:
+        """A step and everything it comes to; runs on the database's writer thread, inside the transaction."""
+        if not progress.next or connection.dialect.name != "sqlite":  # SQLite has one writer: writing progress tells
+            self.books.check(connection)
+        step = decide(connection)
         step.write(connection)
         applied = records - step.duplicates - step.forwarded - len(step.dead) if progress.next else 0
         progress.counts = (applied, step.duplicates + progress.skipped, len(step.dead), step.forwarded)
@@ -216,23 +268,27 @@ class Agent:
         if step.dead and self.room.topic != DEAD_LETTERS:  # a letter that cannot be applied is logged, not sent around
             letters = [letter(self.room.name, self.room.topic.name, dead, now) for dead in step.dead]
             publish[DEAD_LETTERS] = [*publish.get(DEAD_LETTERS, ()), *letters]
-        entries: list[Entry] = []
+        sent: list[Sent] = []
         for spec, messages in publish.items():
-            by_partition = defaultdict(list)
-            for message in messages:
-                by_partition[partition_of(message.key, self._log.partitions)].append(message)
-            for partition, group in by_partition.items():
-                first = self.books.outlets.get((spec.name, partition), 1)
-                self.outbox(spec.name).append(connection, partition, first, group)
-                progress.outlets[spec.name, partition] = first + len(group)
-                entries += [
-                    Entry(spec.name, partition, message.key, message.value, now, self.room.name, sequence)
-                    for sequence, message in enumerate(group, first)
-                ]
+            for source, group in self._by_source(messages).items():
+                first = self.books.outlets.get((spec.name, source), 1)
+                self.outbox(spec.name).append(connection, source, first, group)
+                progress.outlets[spec.name, source] = first + len(group)
+                sent += self.publisher.entries(spec.name, source, enumerate(group, first), now)
         for (topic, partition), through in progress.published.items():
             self.outbox(topic).published(connection, partition, through)
         self.books.write(connection, progress)
-        return _Done(step, progress, entries)
+        return _Done(step, progress, sent)
+
+    def _by_source(self, messages: Sequence[Message]) -> Mapping[int, list[Message]]:
+        """Messages by the partition of ours whose sequence they carry: their own, or our first, if it is another's."""
+        held = self.books.next
+        first = min(held, default=0)
+        found: dict[int, list[Message]] = defaultdict(list)
+        for message in messages:
+            partition = partition_of(message.key, self._log.partitions)
+            found[partition if partition in held else first].append(message)
+        return found
 
     def _marks(self, age: float) -> dict[tuple[str, int], int]:
         """How far publishing got, where that is news; nothing if it was written less than `age` seconds ago."""
@@ -244,15 +300,25 @@ class Agent:
     # --- when it goes wrong -----------------------------------------------------------------------------------
 
     def _fenced(self, error: FencedError) -> None:
-        self.failed = str(error)
-        log.error("streams.fenced", extra={"room": self.room.name, "reason": self.failed})
+        log.error("streams.fenced", extra={"room": self.room.name, "reason": str(error)})
+        if self._log.shared:
+            self._away, self._lost_at = True, time.monotonic()
+        else:
+            self._failed = str(error)
+
+    async def _pass(self, error: Exception) -> None:
+        """Wait a little before the same again: a moment where somebody was quicker, longer where something is down."""
+        if isinstance(error, ContendedError | FencedError):
+            await asyncio.sleep(random.uniform(0.0, _MOMENT))  # noqa: S311 - so that two do not meet again
+        else:
+            await self._outage.wait(_say(error))
 
     async def _recover(self, error: Exception) -> None:
         """Wait until the database answers; it says where we stand, for it may have kept what it did not confirm."""
-        while not self._stopping:
-            await self._outage.wait(_say(error))
+        while not self._halted:
+            await self._pass(error)
             try:
-                await asyncio.wrap_future(self._database.write(self._reload))
+                await asyncio.to_thread(self._reload)
             except FencedError as fenced:
                 self._fenced(fenced)
                 return
@@ -262,9 +328,16 @@ class Agent:
                 self.publisher.again()
                 return
 
-    def _reload(self, connection: Connection) -> None:
-        self.books.load(connection)
-        self.room.assign(connection, self._partitions)
+    def _load(self, claim: Claim) -> None:
+        with self._database.read() as connection:
+            self.books.load(connection, claim)
+            self.room.assign(connection, sorted(claim.epochs), claim.kept)
+
+    def _reload(self) -> None:
+        self._load(Claim(self.books.epochs, frozenset()))
+
+    def _write_job(self, job: Callable[[Connection], T]) -> Awaitable[T]:
+        return asyncio.wrap_future(self._database.write(job))
 
 
 def _nothing(_connection: Connection) -> Step:

@@ -7,8 +7,8 @@ once; under load batches grow by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, Protocol
 
 import faust
 from faust.events import Event
@@ -18,15 +18,22 @@ from hub.streams.room import Record
 MOST: Final = 4_000  # records; an agent that is behind takes no more at once
 
 
-class Batched(NamedTuple):
-    """How a topic is read in batches.
+class Batched(Protocol):
+    """Who reads a topic in batches; `hub.streams.agent.Agent` is one. Called in the app's event loop.
 
-    `positions` says from which offsets, each time partitions are assigned: the database knows, not the broker.
     `most` bounds an open batch: at that size the transport stops reading.
     """
 
-    positions: Callable[[], Mapping[int, int]]
-    most: int = MOST
+    most: int
+
+    async def assigned(self, partitions: Collection[int]) -> None:
+        """These partitions are ours from now on, and no others; returns when they may be read. Never raises."""
+
+    async def revoked(self) -> None:
+        """None is ours any more, until told again; returns when nothing of them is under way. Never raises."""
+
+    def positions(self) -> Mapping[int, int]:
+        """By partition, from where to read: the database knows, not the broker. Asked after `assigned`."""
 
 
 class Batch:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from hub.sdk.errors import HubError
 from hub.store import schema
@@ -17,9 +17,16 @@ from hub.streams.room import Record
 Place = tuple[str, int]  # topic or producer, partition
 
 _OFFSETS: Final = schema.offsets
-_CLAIM: Final = insert(_OFFSETS).on_conflict_do_update(
-    index_elements=list(_OFFSETS.primary_key),
-    set_={"epoch": insert(_OFFSETS).excluded.epoch},
+_NOBODY: Final = -1
+_BEGIN: Final = insert(_OFFSETS).on_conflict_do_nothing()
+_CLAIM: Final = (
+    update(_OFFSETS)
+    .values(epoch=bindparam("e"))
+    .where(
+        _OFFSETS.c.room == bindparam("r"),
+        _OFFSETS.c.topic == bindparam("t"),
+        _OFFSETS.c.partition == bindparam("p"),
+    )
 )
 _ADVANCE: Final = (
     update(_OFFSETS)
@@ -77,53 +84,75 @@ class Progress:
     published: dict[Place, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """Partitions that were made ours, with what stood there; taken into memory once it is on disk.
+
+    Attributes:
+        epochs: by partition, the number of our claim.
+        kept: those that were ours already, and nobody else's since.
+    """
+
+    epochs: Mapping[int, int]
+    kept: frozenset[int]
+
+
 class Books:
-    """One room's bookkeeping: what the database says, held in memory while the claim lasts."""
+    """What one room of one process has done, of the partitions it holds.
+
+    Args:
+        room: its name.
+        topic: what it reads.
+    """
 
     def __init__(self, room: str, topic: str) -> None:
         self.room = room
         self.topic = topic
-        self.epoch = 0
+        self.epochs: Mapping[int, int] = {}
         self.next: dict[int, int] = {}
         self.sequences: dict[Place, int] = {}
         self.outlets: dict[Place, int] = {}
         self.published: dict[Place, int] = {}
 
-    def claim(self, connection: Connection, partitions: Iterable[int]) -> None:
-        """Become who may move these partitions; whoever was, is fenced. Loads where they stand."""
-        newest = connection.scalar(select(func.max(_OFFSETS.c.epoch)).where(self._mine(_OFFSETS)))
-        epoch = (newest or 0) + 1
-        run_rows(connection, _CLAIM, [(self.room, self.topic, p, 0, 0, 0, 0, 0, epoch) for p in partitions])
-        self.epoch = epoch
-        self.load(connection)
+    def claim(self, connection: Connection, partitions: Collection[int]) -> Claim:
+        """Become who may move these partitions; whoever was is fenced, once what it is committing is committed."""
+        wanted = sorted(partitions)
+        run_rows(connection, _BEGIN, [(self.room, self.topic, p, 0, 0, 0, 0, 0, 0) for p in wanted])
+        stood = self._epochs(connection, wanted)
+        kept = frozenset(p for p, epoch in stood.items() if self.epochs.get(p) == epoch)
+        epochs = {p: epoch + (p not in kept) for p, epoch in stood.items()}
+        run_rows(connection, _CLAIM, [(epochs[p], self.room, self.topic, p) for p in wanted if p not in kept])
+        return Claim(epochs, kept)
 
-    def load(self, connection: Connection) -> None:
-        """Read again where the claimed partitions stand.
+    def load(self, connection: Connection, claim: Claim) -> None:
+        """Hold the partitions of a claim, and no others, and read where they stand.
 
         Raises:
-            FencedError: somebody else has claimed them since.
+            FencedError: somebody else has claimed one since.
         """
+        held = list(claim.epochs)
         rows = connection.execute(
-            select(_OFFSETS.c.partition, _OFFSETS.c.next, _OFFSETS.c.epoch).where(self._mine(_OFFSETS)),
+            select(_OFFSETS.c.partition, _OFFSETS.c.next, _OFFSETS.c.epoch).where(self._among(_OFFSETS, held)),
         ).all()
-        if any(row.epoch != self.epoch for row in rows):
+        if {row.partition: row.epoch for row in rows} != claim.epochs:
             raise FencedError(f"another process has claimed {self.room}")
+        self.epochs = claim.epochs
         self.next = {row.partition: row.next for row in rows}
-        read = connection.execute(select(schema.sequences).where(self._mine(schema.sequences)))
+        read = connection.execute(select(schema.sequences).where(self._among(schema.sequences, held)))
         self.sequences = {(row.producer, row.partition): row.last for row in read}
-        out = connection.execute(select(schema.outlets).where(schema.outlets.c.room == self.room)).all()
+        table = schema.outlets
+        out = connection.execute(select(table).where(table.c.room == self.room, table.c.partition.in_(held))).all()
         self.outlets = {(row.topic, row.partition): row.next for row in out}
         marks = {(row.topic, row.partition): row.published for row in out}
         self.published = {at: max(mark, self.published.get(at, 0)) for at, mark in marks.items()}
 
     def check(self, connection: Connection) -> None:
-        """Make sure of the claim, in a transaction that moves no offset.
+        """Make sure of the claim, and that it lasts until this transaction ends: what it reads cannot change then.
 
         Raises:
             FencedError: somebody else has claimed a partition since.
         """
-        newest = connection.scalar(select(func.max(_OFFSETS.c.epoch)).where(self._mine(_OFFSETS)))
-        if newest != self.epoch:
+        if self._epochs(connection, list(self.epochs)) != self.epochs:
             raise FencedError(f"another process has claimed {self.room}")
 
     def fresh(self, records: Sequence[Record]) -> tuple[list[Record], Progress]:
@@ -153,11 +182,9 @@ class Books:
         rows: list[tuple[Any, ...]] = []
         counts = progress.counts
         for partition, to in sorted(progress.next.items()):
-            rows.append((to, *counts, self.room, self.topic, partition, self.epoch))
+            rows.append((to, *counts, self.room, self.topic, partition, self.epochs.get(partition, _NOBODY)))
             counts = (0, 0, 0, 0)
-        if not rows:
-            self.check(connection)
-        elif run_rows(connection, _ADVANCE, rows) != len(rows):
+        if run_rows(connection, _ADVANCE, rows) != len(rows):
             raise FencedError(f"another process has claimed {self.room}")
         run_rows(
             connection,
@@ -192,5 +219,10 @@ class Books:
         seen[place] = record.sequence
         return True
 
-    def _mine(self, table: Any) -> Any:
-        return and_(table.c.room == self.room, table.c.topic == self.topic)
+    def _epochs(self, connection: Connection, partitions: Sequence[int]) -> dict[int, int]:
+        asked = select(_OFFSETS.c.partition, _OFFSETS.c.epoch).where(self._among(_OFFSETS, partitions))
+        rows = connection.execute(asked.order_by(_OFFSETS.c.partition).with_for_update())
+        return {row.partition: row.epoch for row in rows}
+
+    def _among(self, table: Any, partitions: Sequence[int]) -> Any:
+        return and_(table.c.room == self.room, table.c.topic == self.topic, table.c.partition.in_(partitions))

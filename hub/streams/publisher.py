@@ -10,21 +10,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from hub.store.database import Database
 from hub.streams.books import Books, Place
 from hub.streams.log import Entry, Log
-from hub.streams.room import Outbox
+from hub.streams.room import Message, Outbox
+from hub.streams.topics import partition_of
 
 log = logging.getLogger(__name__)
 
 _MOST: Final = 20_000  # messages waiting beyond which the room waits too
 _CHUNK: Final = 1_000  # messages read from an outbox at once
-_LONGEST: Final = 10.0  # seconds to wait for it to be sent
 _PATIENCE: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts
+
+
+class Sent(NamedTuple):
+    """A message on its way, and the partition whose sequence it carries: its own, where that is ours."""
+
+    source: int
+    entry: Entry
 
 
 class Publisher:
@@ -35,24 +42,40 @@ class Publisher:
         self._log = stream
         self._books = books
         self._outbox = outbox
-        self._waiting: list[Entry] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Start with nothing, in the running loop."""
+        self._waiting: list[Sent] = []
         self._sending = False
-        self._behind = True  # something may be in an outbox that is not in _waiting
+        self._behind = False  # something may be in an outbox that is not in _waiting
         self._some = asyncio.Event()
         self._room = asyncio.Event()
         self._quiet = asyncio.Event()
-        self._some.set()
         self._room.set()
+        self._quiet.set()
         self._failures = 0
 
-    def put(self, entries: Sequence[Entry]) -> None:
+    def put(self, messages: Sequence[Sent]) -> None:
         """Messages just committed, in the order of their sequences."""
-        self._waiting += entries
-        if entries:
+        self._waiting += messages
+        if messages:
             self._quiet.clear()
             self._some.set()
         if len(self._waiting) > _MOST:
             self._room.clear()
+
+    def entries(self, topic: str, source: int, messages: Iterable[tuple[int, Message]], now: float) -> Iterator[Sent]:
+        """Messages with their sequences, as they go on the log: readers tell them by producer and partition.
+
+        Of one partition only its worker speaks in the room's own name. Others, whose messages happen to go there,
+        add the partition they speak for, since two may not give out one sequence.
+        """
+        room = self._books.room
+        for sequence, message in messages:
+            partition = partition_of(message.key, self._log.partitions)
+            producer = room if partition == source else f"{room}@{source}"
+            yield Sent(source, Entry(topic, partition, message.key, message.value, now, producer, sequence))
 
     def again(self) -> None:
         """It is not sure what was committed: look into the outbox."""
@@ -64,10 +87,17 @@ class Publisher:
         """Wait until there is room for more."""
         await self._room.wait()
 
-    async def drained(self) -> None:
-        """Wait until all that was committed is in the log, or sending failed; not longer than a few seconds."""
+    async def drained(self, longest: float) -> None:
+        """Wait until all that was committed is in the log, or sending failed; at most so many seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._quiet.wait(), _LONGEST)
+            await asyncio.wait_for(self._quiet.wait(), longest)
+
+    def forget(self) -> None:
+        """Leave what is not sent yet to whoever has its partitions next: it is in their outboxes."""
+        self._waiting.clear()
+        self._behind = False
+        self._room.set()
+        self._quiet.set()
 
     @property
     def idle(self) -> bool:
@@ -102,39 +132,36 @@ class Publisher:
                 self._quiet.set()
 
     async def _send(self) -> None:
-        entries, self._waiting = self._waiting, []
+        messages, self._waiting = self._waiting, []
         self._room.set()
-        if entries:
-            await self._append(entries)
+        if messages:
+            await self._append(messages)
 
     async def _catch_up(self) -> None:
         """Everything committed is in the outboxes: drop what waits and read on from the marks."""
         self._waiting.clear()
         self._room.set()
         self._behind = False
-        ends = dict(self._books.outlets)
-        for place, end in ends.items():
+        for place, end in list(self._books.outlets.items()):
             while (mark := self._books.published.get(place, 0)) < end - 1:
-                entries = await asyncio.to_thread(self._read, place, mark)
-                if not entries:
+                messages = await asyncio.to_thread(self._read, place, mark)
+                if not messages:
                     break
-                await self._append(entries)
+                await self._append(messages)
         # what was committed meanwhile may have been read already: sequences tell
         marks: Mapping[Place, int] = self._books.published
-        self._waiting = [e for e in self._waiting if e.sequence > marks.get((e.topic, e.partition), 0)]
+        self._waiting = [
+            one for one in self._waiting if one.entry.sequence > marks.get((one.entry.topic, one.source), 0)
+        ]
         if self._waiting:
             self._some.set()
 
-    def _read(self, place: Place, after: int) -> list[Entry]:
-        topic, partition = place
+    def _read(self, place: Place, after: int) -> list[Sent]:
+        topic, source = place
         with self._database.read() as connection:
-            found = self._outbox(topic).read(connection, partition, after, _CHUNK)
-        now = time.time()
-        return [
-            Entry(topic, partition, message.key, message.value, now, self._books.room, sequence)
-            for sequence, message in found
-        ]
+            found = self._outbox(topic).read(connection, source, after, _CHUNK)
+        return list(self.entries(topic, source, found, time.time()))
 
-    async def _append(self, entries: Sequence[Entry]) -> None:
-        await asyncio.wrap_future(self._log.append(entries))
-        self._books.published |= {(entry.topic, entry.partition): entry.sequence for entry in entries}
+    async def _append(self, messages: Sequence[Sent]) -> None:
+        await asyncio.wrap_future(self._log.append([one.entry for one in messages]))
+        self._books.published |= {(one.entry.topic, one.source): one.entry.sequence for one in messages}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -91,8 +91,11 @@ class Room(Protocol):
     name: str
     topic: TopicSpec
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
-        """Load what these partitions need; they are all this room holds from now on."""
+    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
+        """Load what these partitions need; they are all this room holds from now on. Only reads.
+
+        `kept` are those among them that nobody else has had since they were loaded: what is remembered of them holds.
+        """
 
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:
         """Decide what a batch comes to. Records of one partition are in order; partitions are interleaved."""

@@ -17,7 +17,7 @@ from hub.store import schema
 from hub.store.database import Database
 from hub.streams.agent import Agent
 from hub.streams.aligning import align
-from hub.streams.batches import Batched, BatchSchema
+from hub.streams.batches import BatchSchema
 from hub.streams.log import Log, LogError
 from hub.streams.outage import Outage
 from hub.streams.room import Outbox, Room
@@ -63,17 +63,18 @@ class Streams:
         self._agents.setdefault(app, []).append(agent)
 
     async def start(self) -> None:
-        """Claim every partition, load every room, begin."""
+        """Begin; on a log of our own, return once every room has loaded all its partitions."""
         for name in ("faust", "mode"):  # they tell their whole life at level info
             if logging.getLogger(name).level == logging.NOTSET:
                 logging.getLogger(name).setLevel(logging.WARNING)
         await asyncio.to_thread(align, self.database, self.log)
-        for agent in self._all():
-            await agent.claim()
         self._apps = [_app(name, agents, self.log) for name, agents in self._agents.items()]
-        await asyncio.gather(*(app.start() for app in self._apps))
         for agent in self._all():
+            agent.begin()
             self._tasks += [asyncio.create_task(agent.publisher.run()), asyncio.create_task(agent.tick())]
+        await asyncio.gather(*(app.start() for app in self._apps))
+        if not self.log.shared:  # else it is others, too, who decide when we are given something
+            await asyncio.gather(*(agent.ready.wait() for agent in self._all()))
         self._tasks.append(asyncio.create_task(self._trim()))
 
     async def stop(self) -> None:
@@ -98,18 +99,22 @@ class Streams:
         crashed = (f"{app.conf.id} crashed: {app.crash_reason!r}" for app in self._apps if app.crashed)
         return next((agent.failed for agent in self._all() if agent.failed), None) or next(crashed, None)
 
+    def ready(self) -> bool:
+        """Whether every room has been given its partitions and has loaded them."""
+        return not self.failed and all(agent.ready.is_set() for agent in self._all())
+
     def lag(self) -> dict[tuple[str, str, int], int]:
-        """(room, topic, partition) -> records in the log that the room has not committed yet."""
+        """(room, topic, partition) -> records in the log that the room has not committed yet, where they are ours."""
         ends = {topic: self.log.ends(topic) for topic in {agent.room.topic.name for agent in self._all()}}
         return {
-            (agent.room.name, agent.room.topic.name, partition): end - agent.books.next.get(partition, 0)
+            (agent.room.name, agent.room.topic.name, partition): ends[agent.room.topic.name].get(partition, 0) - next_
             for agent in self._all()
-            for partition, end in ends[agent.room.topic.name].items()
+            for partition, next_ in agent.books.next.items()
         }
 
     def idle(self) -> bool:
         """Whether every record is committed and every message of every room is in the log."""
-        return all(agent.publisher.idle for agent in self._all()) and not any(self.lag().values())
+        return self.ready() and all(agent.publisher.idle for agent in self._all()) and not any(self.lag().values())
 
     def trim(self, now: float) -> int:
         """Let go of what no room needs any more and is past its retention or superseded; returns how many records.
@@ -181,7 +186,7 @@ def _app(name: str, agents: list[Agent], stream: Log) -> Any:
     )
     # Faust would make a transport that opens the log again
     app._transport = stream.transport(  # noqa: SLF001
-        app, {agent.room.topic.name: Batched(agent.positions) for agent in agents}
+        app, {agent.room.topic.name: agent for agent in agents}
     )
     app._producer_transport = app._transport  # noqa: SLF001 - same
     for agent in agents:

@@ -44,7 +44,7 @@ class Alerts:
         self._clock = clock
         self._rules = rules or Rules()
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
         """Nothing to load: what people know is read when it is needed."""
 
     def tick(self, connection: Connection) -> Step | None:  # noqa: ARG002 - a room's shape

@@ -34,7 +34,7 @@ class Count:
         self.counts: dict[str, int] = {}
         self.ticks = 0
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept=()) -> None:
         self.counts = {row.key: row.n for row in connection.execute(text("select key, n from counts"))}
         self.ticks = connection.scalar(text("select max(n) from ticks")) or 0
 
@@ -88,7 +88,7 @@ class Follow:
     def __init__(self):
         self.counts: dict[str, int] = {}
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept=()) -> None:
         self.counts = {row.key: row.n for row in connection.execute(text("select key, n from follows"))}
 
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:

@@ -32,7 +32,7 @@ class Keeper:
         self.assigned = 0
         self.before: Callable[[Connection, Sequence[Record]], None] = lambda _connection, _batch: None
 
-    def assign(self, connection: Connection, partitions: Sequence[int]) -> None:
+    def assign(self, connection: Connection, partitions: Sequence[int], kept=()) -> None:
         self.assigned += 1
 
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:

@@ -177,6 +177,8 @@ def test_rooms_that_would_take_each_others_batches_are_refused(place):
 
 def test_the_lag_is_what_is_in_the_log_and_not_committed(place):
     streams = place.streams(Keeper())
+    assert streams.lag() == {}  # nothing is ours yet
+    run_until_idle(streams)
     place.append(*numbers(0, 50))
     assert sum(streams.lag().values()) == 50
     run_until_idle(streams)

@@ -91,6 +91,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         async with self._rebalances:
             app.on_rebalance_start()
             await self.on_partitions_revoked(set(self._assigned))
+            for batched in self.transport.batched.values():
+                await batched.revoked()
             for batch in self._open.values():
                 batch.drop()
             self._open.clear()
@@ -106,6 +108,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             assignor._standby_tps = set()  # noqa: SLF001 - as on_assignment
             assignor._topic_groups = dict.fromkeys(actives, 0)  # noqa: SLF001 - as on_assignment
             self._assigned = assigned
+            for name, batched in self.transport.batched.items():
+                await batched.assigned(range(self.transport.log.topic(name).partitions))
             app.consumer_generation_id += 1
             await self.on_partitions_assigned(set(assigned), app.consumer_generation_id)
 
