@@ -13,14 +13,19 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     text,
 )
+from sqlalchemy import String as _String
+from sqlalchemy import Text as _Text
 
 VERSION = 1
+SPEAKS = 1  # the oldest program that may still work on what this one writes
 metadata = MetaData()
+
+# texts compare and sort by their bytes, as on SQLite, whatever language the server speaks
+String = _String().with_variant(_String(collation="C"), "postgresql")
+Text = _Text().with_variant(_Text(collation="C"), "postgresql")
 
 meta = Table(
     "meta",
@@ -153,7 +158,12 @@ entities = Table(
     Column("kind", String, nullable=False, comment="ticket, subscription, invoice, opportunity"),
     Column("state", LargeBinary, nullable=False, comment="JSON: its last state, with the times that order it"),
     Column("open_since", Double, comment="when it was last opened; None unless it is open"),
-    Index("entities_open", "account", sqlite_where=text("open_since IS NOT NULL")),
+    Index(
+        "entities_open",
+        "account",
+        sqlite_where=text("open_since IS NOT NULL"),
+        postgresql_where=text("open_since IS NOT NULL"),
+    ),
 )
 contacts = Table(
     "contacts",

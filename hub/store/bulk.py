@@ -1,0 +1,31 @@
+"""Many rows at the driver's speed: tuples in, in the order of a statement's parameters.
+
+Dictionaries through SQLAlchemy cost more than SQLite itself here; the statement is still SQLAlchemy's, so it reads the
+same on every database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Update
+
+
+def insert_rows(connection: Connection, statement: Insert, rows: list[tuple[Any, ...]]) -> None:
+    """Run a prepared insert once per tuple."""
+    run_rows(connection, statement, rows)
+
+
+def run_rows(connection: Connection, statement: Insert | Update, rows: list[tuple[Any, ...]]) -> int:
+    """As `insert_rows`, for any statement; returns how many rows it touched.
+
+    The statement is remembered with the connection: define it once, not per call.
+    """
+    return connection.exec_driver_sql(_compiled(connection, statement), rows).rowcount if rows else 0
+
+
+def _compiled(connection: Connection, statement: Insert | Update) -> str:
+    cache: dict[Insert | Update, str] = connection.info.setdefault("compiled", {})
+    if statement not in cache:
+        cache[statement] = str(statement.compile(dialect=connection.dialect))
+    return cache[statement]
