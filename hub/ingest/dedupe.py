@@ -1,4 +1,4 @@
-"""Which ids are known already: those taken lately, from memory; all others, from the table of ids applied.
+"""Which ids are known already: those taken lately, from memory; by another door, from Redis; else by the ids applied.
 
 What this misses (an id taken but not yet applied when the process starts again) the transaction that applies events
 finds: an event counts once because its digest can be inserted once. Here it only saves the work.
@@ -7,10 +7,12 @@ finds: an event counts once because its digest can be inserted once. Here it onl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from hub.store.database import Database
+from hub.store.expendable.client import Expendable
+from hub.store.expendable.digests import Digests
 
 _MOST: Final = 100_000  # digests remembered in each of two halves, about 10 MB
 _SEEN: Final = "select digest from seen where digest in ("
@@ -27,16 +29,19 @@ class Known:
 
     Args:
         database: holds `seen`.
+        redis: where doors tell each other what they took, if there is one.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redis: Expendable | None = None) -> None:
         self._database = database
+        self._shared = Digests(redis or Expendable(None))
         self._young: set[bytes] = set()
         self._old: set[bytes] = set()
 
     def among(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of `digests` that are known; one query for every 500 that memory does not hold. Any thread."""
+        """Those of `digests` that are known; a query for every 500 that memory and Redis do not know. Any thread."""
         known = {digest for digest in digests if digest in self._young or digest in self._old}
+        known |= self._shared.among(list(set(digests) - known))
         wanted = list(set(digests) - known)
         if wanted:
             with self._database.read() as connection:
@@ -47,8 +52,9 @@ class Known:
                     known.update(digest for (digest,) in found)
         return known
 
-    def remember(self, digests: Iterable[bytes]) -> None:
-        """Ids that are in the log now; call it only once they are there durably."""
+    def remember(self, digests: Collection[bytes]) -> None:
+        """Ids that are in the log now; call it only once they are there durably. Never waits."""
         self._young.update(digests)
+        self._shared.add(digests)
         if len(self._young) > _MOST:
             self._old, self._young = self._young, set()

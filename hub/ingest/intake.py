@@ -19,6 +19,7 @@ from hub.ingest.dedupe import Known, digest_of
 from hub.ingest.resolver import Resolver
 from hub.sdk.events import Event
 from hub.store.database import Database
+from hub.store.expendable.client import Expendable
 from hub.streams.log import Entry
 from hub.streams.topics import DEAD_LETTERS, EVENTS, RAW, partition_of
 
@@ -83,12 +84,13 @@ class Intake:
     Args:
         log: what is appended to, and nothing else is.
         database: where applied ids and links are looked up.
+        redis: where doors tell each other which ids they took, if there is one.
     """
 
-    def __init__(self, log: Appends, database: Database) -> None:
+    def __init__(self, log: Appends, database: Database, redis: Expendable | None = None) -> None:
         self.log = log
         self.resolver = Resolver(database)
-        self._known = Known(database)
+        self._known = Known(database, redis)
 
     def pack(
         self,

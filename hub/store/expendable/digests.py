@@ -7,7 +7,7 @@ A full set makes room by forgetting any of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from hub.store.expendable.client import Expendable
@@ -58,14 +58,15 @@ class Digests:
 
     def among(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of `digests` that are known here; one round trip."""
-        if not digests:
+        if not digests or not self._expendable.configured:
             return set()
         found = self._expendable.ask(lambda redis: self._run(redis, _AMONG, digests))
         return {digest for some in found or () for digest in some}
 
-    def add(self, digests: Iterable[bytes]) -> None:
+    def add(self, digests: Collection[bytes]) -> None:
         """Digests of what is in the log durably, and of nothing else; never waits."""
-        if kept := list(digests):
+        if digests and self._expendable.configured:
+            kept = list(digests)
             self._expendable.tell(lambda redis: self._run(redis, _ADD, kept))
 
     def _run(self, redis: Any, script: str, digests: Sequence[bytes]) -> list[Any]:

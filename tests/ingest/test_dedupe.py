@@ -1,0 +1,158 @@
+"""Two doors that tell each other through Redis which ids are in the log."""
+
+import itertools
+import threading
+from concurrent.futures import Future
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert
+
+import hub
+from hub.ingest.dedupe import Known, digest_of
+from hub.ingest.intake import Intake, seal
+from hub.store.database import Database
+from hub.store.expendable.client import Expendable
+from hub.store.schema import seen
+from tests.servers.cache import Redis
+from tests.servers.program import ServerError
+
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+NAMES = itertools.count()
+EVENTS = [
+    seal(hub.Event(id=f"e{n}", kind="ticket.opened", account="crm:account:1", occurred_at=NOW), "crm", NOW)
+    for n in range(4)
+]
+
+
+class Fickle:
+    """A log whose appends end when and how the test says; `durable` are the events it has for good."""
+
+    partitions = 4
+
+    def __init__(self):
+        self.durable = set()
+        self.under_way = []
+
+    def append(self, entries, counts=None):
+        future = Future()
+        self.under_way.append((future, {entry.value for entry in entries}))
+        return future
+
+    def end(self, place, error=None):
+        if self.under_way:
+            future, values = self.under_way.pop(place % len(self.under_way))
+            if error:
+                future.set_exception(error)
+            else:
+                self.durable |= values
+                future.set_result(None)
+
+
+class Door:
+    """An intake with a client and a memory of its own, as in a process of its own."""
+
+    def __init__(self, log, database, url, name):
+        self.redis = Expendable(url, name)
+        self.intake = Intake(log, database, self.redis)
+
+    def take(self, events):
+        """What it took and what it left out as known already."""
+        parcel = self.intake.pack(events, NOW.timestamp())
+        self.intake.append(parcel)
+        return [event for event, fresh in zip(events, parcel.fresh, strict=True) if not fresh]
+
+    def settle(self):
+        """Wait until what was told to Redis is told."""
+        done = threading.Event()
+        self.redis.tell(lambda _: done.set())
+        assert done.wait(5)
+
+    def close(self):
+        self.redis.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    program = Redis(tmp_path_factory.mktemp("redis"))
+    try:
+        program.start()
+    except ServerError as error:
+        pytest.skip(str(error))
+    program.url = f"redis://127.0.0.1:{program.port}"
+    yield program
+    program.kill()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    with Database(f"sqlite:///{tmp_path_factory.mktemp('dedupe')}/hub.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def doors(server, database):
+    """Makes two doors over one log."""
+    log, name = Fickle(), f"doors{next(NAMES)}"
+    with closing(Door(log, database, server.url, name)) as one, closing(Door(log, database, server.url, name)) as two:
+        yield log, one, two
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("take"), st.integers(0, 1), st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True)),
+        st.tuples(st.sampled_from(["succeed", "fail"]), st.integers(0, 5)),
+        st.tuples(st.sampled_from(["settle", "flush"]), st.integers(0, 1)),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_no_event_is_left_out_that_is_not_in_the_log_whatever_fails_in_whatever_order(server, database, steps):
+    log, name = Fickle(), f"doors{next(NAMES)}"
+    with closing(Door(log, database, server.url, name)) as one, closing(Door(log, database, server.url, name)) as two:
+        doors = (one, two)
+        for step in steps:
+            match step:
+                case ("take", door, which):
+                    left_out = doors[door].take([EVENTS[n] for n in which])
+                    assert {event.written for event in left_out} <= log.durable
+                case ("succeed", place):
+                    log.end(place)
+                case ("fail", place):
+                    log.end(place, OSError("disk full"))
+                case ("settle", door):
+                    doors[door].settle()
+                case ("flush", door):
+                    doors[door].redis.ask(lambda redis: redis.flushall())
+
+
+def test_what_one_door_took_the_other_leaves_out_before_it_is_applied(doors):
+    log, one, two = doors
+    assert one.take(EVENTS) == []
+    assert two.take(EVENTS) == []  # nothing is durable yet: both append, and the transaction that applies sorts it out
+    log.end(0)
+    one.settle()
+    assert two.take(EVENTS) == EVENTS
+
+
+def test_while_redis_is_away_the_table_of_applied_ids_decides(server, database, doors):
+    _, one, _ = doors
+    digest = digest_of("crm", "applied")
+    database.write(lambda c: c.execute(insert(seen), [{"digest": digest, "forget": 0}]) and None).result()
+    known = Known(database, one.redis)
+    server.stop()
+    assert known.among([digest, digest_of("crm", "new")]) == {digest}
+    server.start()
+    assert known.among([digest, digest_of("crm", "new")]) == {digest}
+
+
+def test_a_door_without_a_redis_remembers_by_itself(database):
+    known = Known(database)
+    known.remember([b"0" * 16])
+    assert known.among([b"0" * 16, b"1" * 16]) == {b"0" * 16}
