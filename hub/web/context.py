@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from hub.sdk.health import Band
 from hub.settings import Settings
 from hub.store.database import Database
+from hub.store.expendable.hot import Hot
 from hub.store.live import Live
 
 
@@ -173,6 +174,7 @@ class Context:
         settings: the installation's.
         database: the truth.
         live: what just happened.
+        hot: answers that may be two seconds old; shared by all processes that show pages, where there is a Redis.
         explain: why an account's health is what it is; None if it was never scored.
         lag: records each room has not yet taken, by the room's name (`scoring.rescore`).
         counters: the books: `received`, `applied`, `duplicates`, `dead_lettered`, `pending`, `forwarded`.
@@ -193,6 +195,7 @@ class Context:
     database: Database
     live: Live
     explain: Callable[[Connection, str], Explanation | None]
+    hot: Hot = field(default_factory=Hot)
     lag: Callable[[], Mapping[str, int]] = _nothing
     counters: Callable[[], Mapping[str, int]] = _nothing
     rates: Callable[[], Mapping[str, float]] = _no_rates

@@ -1,4 +1,7 @@
-"""Answers that may be a moment old, so that many open pages cost what one does."""
+"""Answers that may be a moment old, so that many open pages cost what one does.
+
+What costs most, questions about all customers, is shared by processes, too: `hub.store.expendable.hot`.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 The server renders the page's live parts again when something happened that concerns them, at most once a second, and
 sends those that differ from what it sent last. When it has become quiet it looks once more, since the first look may
-have met an answer that was remembered (`hub.web.memo`); and then every half minute, since "3 min ago" grows old.
+have met an answer that was remembered (`hub.web.memo`, `context.hot`); and then every half minute, since "3 min ago"
+grows old.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from hub.web.render import digest
 from hub.web.routing import look_up
 
 PACE: Final = 1.0  # seconds between two sendings
-SETTLE: Final = 2.0  # seconds after the last news until a page is looked at once more; longer than memories last
+SETTLE: Final = 2.5  # seconds after the last news until a page is looked at once more; longer than memories last
 IDLE: Final = 30.0  # seconds after which a page is looked at without news
 RETRY: Final = 2_000  # milliseconds a browser waits before it comes back
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}  # proxies must not hold it back

@@ -22,6 +22,7 @@ from hub.web.words import DAY
 SIZE: Final = 50  # rows of a page
 MOVERS: Final = 6  # rows of "moved today"
 SPARK_DAYS: Final = 30
+HOT: Final = 2.0  # seconds the counts and moves of all customers may be old, see `hub.web.stream`
 _SPARK_STEPS: Final = 24
 _BAND_OF: Final[Mapping[str, Band]] = {band: band for band in get_args(Band)}
 _FRESH: Final = 60.0  # seconds the window of a day may lag, so that all pages ask the same question
@@ -53,8 +54,8 @@ def view(site: Site, asked: Asked) -> Page:
     since = (now - DAY) // _FRESH * _FRESH
     wanted = _wanted(asked)
     with site.context.database.read() as connection:
-        spread = site.memo.ask("spread", lambda: portfolio.spread(connection))
-        moves = site.memo.ask(("moves", since), lambda: movement.moves(connection, since))
+        spread = _spread(site, connection)
+        moves = site.context.hot.get(f"moves:{since:.0f}", HOT, lambda: movement.moves(connection, since), list[Move])
         found = spread.total if wanted == Wanted(sort=wanted.sort) else portfolio.count(connection, wanted)
         pages = max(1, -(-found // SIZE))
         number = min(max(1, int(asked.number("page") or 1)), pages)
@@ -100,6 +101,24 @@ def _wanted(asked: Asked) -> Wanted:
         high=asked.number("high"),
         sort=sort if sort in (*portfolio.SORTS, "change", "-change") else ORDERS[0][0],
     )
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    """A `Spread` as JSON can hold it, where None is no key."""
+
+    by_band: list[tuple[Band | None, int]]
+    mrr: dict[str, float]
+    at_risk: dict[str, float]
+    bins: list[int]
+
+
+def _spread(site: Site, connection: Connection) -> Spread:
+    def count() -> _Counted:
+        found = portfolio.spread(connection)
+        return _Counted(list(found.by_band.items()), dict(found.mrr), dict(found.at_risk), list(found.bins))
+
+    told = site.context.hot.get("spread", HOT, count, _Counted)
+    return Spread(dict(told.by_band), told.mrr, told.at_risk, told.bins)
 
 
 def _rows(connection: Connection, wanted: Wanted, moves: Sequence[Move], offset: int) -> list[Row]:
