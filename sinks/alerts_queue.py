@@ -24,7 +24,7 @@ _THIS = and_(alerts.c.sink == bindparam("b_sink"), alerts.c.key == bindparam("b_
 _BEGIN: Final = update(alerts).where(_THIS).values(pushed_at=bindparam("b_pushed_at"))
 _SETTLE: Final = (
     update(alerts)
-    .where(_THIS)
+    .where(_THIS, alerts.c.state != "sent")  # what was sent stays so, whoever says it
     .values(
         state=bindparam("b_state"),
         job=bindparam("b_job"),
@@ -33,6 +33,8 @@ _SETTLE: Final = (
         reason=bindparam("b_reason"),
     )
 )
+
+_SENT: Final = update(alerts).where(_THIS, alerts.c.state != "sent").values(state="sent", job=None, reason=None)
 
 
 def parts(action: Action) -> dict[str, Scalar]:
@@ -103,6 +105,18 @@ class AlertsQueue:
         if row is not None:
             which = and_(which, alerts.c.key == row)
         return connection.execute(update(alerts).where(which).values(state="due", next_at=0.0)).rowcount
+
+    def unsure(self, connection: Connection) -> list[str]:  # noqa: ARG002 - a queue's shape
+        """None: an alert that may have been sent is sent again with the same key, and that once."""
+        return []
+
+    def doubt(self, connection: Connection, rows: Sequence[str]) -> None:
+        """An alert that came late is still the alert."""
+
+    def late(self, connection: Connection, settled: Sequence[Settled]) -> None:
+        """What was sent was sent, even by somebody who holds no lease any more: nobody need send it again."""
+        if sent := [one.item.row for one in settled if one.word == "ok"]:
+            connection.execute(_SENT, [{"b_sink": self._sink, "b_key": row} for row in sent])
 
     def _item(self, row: Row[Any], pushed_at: float) -> Item:
         action = _action.decode(row.body)

@@ -1,9 +1,8 @@
-"""Delivery as one thing to start and stop: a worker per destination, and what people may do to them."""
+"""Delivery as one thing to start and stop: a worker per destination, wherever that destination's lease is held."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +13,9 @@ from sqlalchemy import Connection
 
 from hub.sdk.contracts import Sink
 from hub.store.database import Database
+from hub.store.heartbeats import identity
+from hub.store.leases import Lease, Leases
+from hub.store.led import Led
 from sinks import destinations, receipts
 from sinks.alerts_queue import AlertsQueue
 from sinks.fields_queue import FieldsQueue
@@ -23,7 +25,6 @@ from sinks.worker import Worker
 
 GRACE: Final = 5.0  # seconds a call under way may take to end when we stop
 _TIDY: Final = 3_600.0
-_log = logging.getLogger(__name__)
 
 
 def queue_of(sink: Sink) -> Queue:
@@ -41,7 +42,7 @@ def replay(connection: Connection, sink: str, key: str | None = None) -> int:
 
 
 class Deliveries:
-    """The workers of all destinations.
+    """The workers of all destinations; of those processes that have the same, one pushes to each destination.
 
     Args:
         database: where desired state, alerts and receipts are.
@@ -50,6 +51,7 @@ class Deliveries:
         clock: unix seconds now.
         rng: jitter.
         told: called with a sink and the accounts of every call that was recorded, for live pages.
+        leases: this process'; None: no other process delivers.
     """
 
     def __init__(
@@ -61,30 +63,43 @@ class Deliveries:
         clock: Callable[[], float] = time.time,
         rng: Random | None = None,
         told: Callable[[str, Sequence[str]], None] = lambda _sink, _accounts: None,
+        leases: Leases | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
-        rng = rng or SystemRandom()
+        self._leases = leases or Leases(database, identity(), alone=True)
+        self._rng = rng = rng or SystemRandom()
         self._workers = [
             Worker(s, queue_of(s), database, publish=publish, clock=clock, rng=rng, told=told) for s in sinks
         ]
+        self._led: list[Led] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._tidying: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
-        """Begin to push, in the running loop."""
+        """Begin to push, in the running loop, or to stand by."""
         self._loop = asyncio.get_running_loop()
         names = [worker.sink.name for worker in self._workers]
         await asyncio.wrap_future(self._database.write(lambda connection: destinations.begin(connection, names)))
-        self._tasks = [asyncio.create_task(w.run(), name=f"deliver to {w.sink.name}") for w in self._workers]
-        self._tidying = asyncio.create_task(self._tidy(), name="forget old receipts")
+        self._led = [
+            Led(self._leases, f"deliver:{w.sink.name}", w.run, standby=w.stand_by, rng=self._rng) for w in self._workers
+        ]
+        self._tasks = [asyncio.create_task(led.run(), name=led.name) for led in self._led]
+        tidy = Led(self._leases, "housekeeping:receipts", self._tidy, rng=self._rng)
+        self._tidying = asyncio.create_task(tidy.run(), name=tidy.name)
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Let the calls under way end, for `grace` seconds; what is cut off is pushed again at the next start."""
+        """Let the calls under way end, for `grace` seconds; what is cut off is pushed again at the next start.
+
+        Another process that stands by goes on within a second.
+        """
         self._loop = None
-        for worker in self._workers:
+        for worker, led in zip(self._workers, self._led, strict=False):  # none, unless started
             worker.stop()
+            led.stop()
+        if self._tidying:
+            self._tidying.cancel()
         tasks, self._tasks = self._tasks, []
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
@@ -92,7 +107,12 @@ class Deliveries:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if self._tidying:
-            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
+
+    @property
+    def holds(self) -> list[str]:
+        """The destinations this process pushes to now."""
+        return [w.sink.name for w, led in zip(self._workers, self._led, strict=False) if led.holds]
 
     def wake(self) -> None:
         """Something may be due: look now. From any thread; does nothing unless started."""
@@ -125,12 +145,7 @@ class Deliveries:
         self.wake()
         return many
 
-    async def _tidy(self) -> None:
+    async def _tidy(self, lease: Lease) -> None:
         while True:
-            forget = partial(receipts.forget, before=self._clock() - receipts.KEEP)
-            try:
-                many = await asyncio.wrap_future(self._database.write(forget))
-            except Exception:  # noqa: BLE001 - kept a little longer, no harm
-                many = 0
-                _log.exception("sinks.receipts_kept")
+            many = await lease.write(partial(receipts.forget, before=self._clock() - receipts.KEEP))
             await asyncio.sleep(0.1 if many else _TIDY)

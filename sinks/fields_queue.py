@@ -17,7 +17,8 @@ from sinks.queue import Item
 _THIS = and_(desired.c.sink == bindparam("b_sink"), desired.c.account == bindparam("b_account"))
 # the row may have moved on while its push was under way: to another value, or to another record over there
 _SAME_TARGET = desired.c.target == bindparam("b_target")
-_SAME = and_(_SAME_TARGET, desired.c.fields == bindparam("b_body"))
+_TOLD = and_(_SAME_TARGET, desired.c.pushing == bindparam("b_body"))  # and no doubt came in between, see `doubt`
+_SAME = and_(_TOLD, desired.c.fields == bindparam("b_body"))
 _ELSE = case((desired.c.target.is_(None), "absent"), else_="due")
 
 _BEGIN: Final = update(desired).where(_THIS).values(pushing=bindparam("b_body"), pushed_at=bindparam("b_pushed_at"))
@@ -25,8 +26,8 @@ _OK: Final = (
     update(desired)
     .where(_THIS)
     .values(
-        shown=case((_SAME_TARGET, bindparam("b_body")), else_=null()),
-        shown_at=case((_SAME_TARGET, bindparam("b_now")), else_=null()),
+        shown=case((_TOLD, bindparam("b_body")), else_=null()),
+        shown_at=case((_TOLD, bindparam("b_now")), else_=null()),
         state=case((_SAME, "shown"), else_=_ELSE),
         pushing=None,
         job=None,
@@ -59,6 +60,17 @@ _RETRY: Final = (  # `pushing` stays: it may have arrived all the same
 )
 _PENDING: Final = (
     update(desired).where(_THIS).values(state="pending", job=bindparam("b_job"), next_at=bindparam("b_next_at"))
+)
+_DOUBT: Final = (
+    update(desired)
+    .where(_THIS)
+    .values(
+        shown=None,
+        shown_at=None,
+        pushing=None,  # so that a call that is under way now settles nothing when it ends
+        state=case((desired.c.state == "shown", "due"), else_=desired.c.state),
+        next_at=case((desired.c.state == "shown", 0.0), else_=desired.c.next_at),
+    )
 )
 _BY_WORD: Final = {"ok": _OK, "reject": _REJECT, "retry": _RETRY, "pending": _PENDING}
 
@@ -136,6 +148,23 @@ class FieldsQueue:
         """What the destination was told is not to be relied on: all it should show is due again."""
         told = and_(desired.c.sink == self._sink, desired.c.state == "shown")
         return connection.execute(update(desired).where(told).values(state="due", shown=None, next_at=0.0)).rowcount
+
+    def unsure(self, connection: Connection) -> list[str]:
+        """Accounts of which a push began and nobody wrote down how it ended; jobs are known, and asked after."""
+        which = and_(desired.c.sink == self._sink, desired.c.state == "due", desired.c.pushing.is_not(None))
+        return list(connection.scalars(select(desired.c.account).where(which).order_by(desired.c.account)))
+
+    def doubt(self, connection: Connection, rows: Sequence[str]) -> None:
+        """These may have been told something old, later than we thought: whatever they show, tell them again.
+
+        That holds against a call under way and against a job: neither ends as `shown`.
+        """
+        if rows:
+            connection.execute(_DOUBT, [{"b_sink": self._sink, "b_account": row} for row in rows])
+
+    def late(self, connection: Connection, settled: Sequence[Settled]) -> None:
+        """A call of somebody who holds no lease any more: it may have come after a newer one."""
+        self.doubt(connection, [one.item.row for one in settled])
 
     def _binds(self, item: Item) -> dict[str, Any]:
         return {"b_sink": self._sink, "b_account": item.row, "b_body": item.body}

@@ -54,3 +54,12 @@ class Queue(Protocol):
 
     def replay(self, connection: Connection, row: str | None) -> int:
         """Make rejected rows due again, all or one; how many there were."""
+
+    def unsure(self, connection: Connection) -> list[str]:
+        """The keys of rows that a former holder may still be telling something old, or have told it last."""
+
+    def doubt(self, connection: Connection, rows: Sequence[str]) -> None:
+        """Do not believe what we think these were told, nor what calls under way will say."""
+
+    def late(self, connection: Connection, settled: Sequence[Settled]) -> None:
+        """Note what may be noted of a call whose caller had lost its lease when it ended."""

@@ -1,7 +1,8 @@
 """One destination's worker: takes what is due, pushes it, records what became of it.
 
-It runs alone for its destination and makes one call at a time. That is what keeps an older value from arriving after
-a newer one, and what keeps a dead destination from slowing any other.
+It runs where the destination's lease is held, alone among all processes, and makes one call at a time. That is what
+keeps an older value from arriving after a newer one, and what keeps a dead destination from slowing any other. What
+remains when a process is paused in the middle of a call is in docs/adr/0011-deliveries-run-alone.md.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from hub.ingest.deadletters import Dead, letter_id
 from hub.sdk.contracts import Ok, Outcome, Pending, Retry, Sink
 from hub.sdk.errors import CredentialsError, RateLimitedError, RetryLaterError
 from hub.store.database import Database
+from hub.store.leases import Lease, LeaseLostError
 from hub.streams.room import Message
 from hub.streams.topics import DEAD_LETTERS, DELIVERIES
 from sinks import breaker, destinations, receipts
 from sinks.breaker import Destination
+from sinks.late import Late
 from sinks.outcomes import Settled, one_each, settle
 from sinks.publishing import Publish
 from sinks.queue import Item, Queue
@@ -79,6 +82,8 @@ class Worker:
         self._rng = rng
         self._told = told
         self._patience = patience
+        self._late = Late(sink, queue, database, clock, patience)
+        self._unsure: tuple[float, list[str]] | None = None
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -91,16 +96,25 @@ class Worker:
         self._stopping = True
         self._woken.set()
 
-    async def run(self) -> None:
-        """Push until told to stop. A failing database or log is said once and waited for."""
-        troubled = 0
+    async def run(self, lease: Lease) -> None:
+        """Push until told to stop. A failing database or log is said once and waited for.
+
+        Raises:
+            LeaseLostError: another process does it now.
+        """
+        troubled, taken = 0, False
         while not self._stopping:
             self._woken.clear()
             try:
-                busy = await self.once()
+                if not taken:
+                    await self._take_over()
+                taken = True
+                busy = await self.once(lease)
                 if troubled:
                     _log.warning("sinks.worker_back", extra={"sink": self.sink.name})
                 troubled = 0
+            except LeaseLostError:
+                raise
             except Exception:  # noqa: BLE001 - the database's or the log's trouble; rows stay due
                 if not troubled:
                     _log.exception("sinks.worker_halted", extra={"sink": self.sink.name})
@@ -108,8 +122,18 @@ class Worker:
             if not busy and not self._stopping:
                 await self._rest(min(IDLE * 2**troubled, 60.0) if troubled else IDLE)
 
-    async def once(self) -> bool:
-        """Ask after every job that is due, then push one batch; whether there was anything to do."""
+    async def stand_by(self) -> None:
+        """What is left to do while another process pushes: say which calls of ours may have come too late."""
+        await self._late.say()
+
+    async def once(self, lease: Lease) -> bool:
+        """Ask after every job that is due, then push one batch; whether there was anything to do.
+
+        Raises:
+            LeaseLostError: another process does it now. Nothing was recorded.
+        """
+        await self._late.say()
+        await self._doubt(lease)
         look = await asyncio.to_thread(self._look)
         destination = look.destination
         for job, items in look.jobs.items():
@@ -121,20 +145,40 @@ class Worker:
                 destination,
                 lambda _reason, job=job: Pending(job),  # type: ignore[misc]
             )
-            destination = await self._record(items, called, destination, time.monotonic() - began)
+            destination = await self._record(lease, items, called, destination, time.monotonic() - began)
             if not destination.lets_through(self._clock()):
                 return True
         if look.due:
-            await self._write(lambda connection: self.queue.begin(connection, look.due))
-            began = time.monotonic()
-            called = await self._call(
-                lambda: self.sink.push([i.delivery for i in look.due]),
-                look.due,
-                destination,
-                Retry,
-            )
-            await self._record(look.due, called, destination, time.monotonic() - began)
+            await self._push(lease, look.due, destination)
         return bool(look.due or look.jobs)
+
+    async def _take_over(self) -> None:
+        """Remember what our predecessor had under way; those rows are due, and due once more when that has ended."""
+
+        def read() -> list[str]:
+            with self._database.read() as connection:
+                return self.queue.unsure(connection)
+
+        rows = await asyncio.to_thread(read)
+        self._unsure = (self._clock() + self._patience, rows) if rows else None
+
+    async def _doubt(self, lease: Lease) -> None:
+        if self._unsure is not None and self._clock() >= self._unsure[0]:
+            rows = self._unsure[1]
+            await lease.write(lambda connection: self.queue.doubt(connection, rows))
+            self._unsure = None
+
+    async def _push(self, lease: Lease, items: Sequence[Item], destination: Destination) -> None:
+        await lease.write(lambda connection: self.queue.begin(connection, items))
+        await lease.ensure()
+        called = None
+        try:
+            began = time.monotonic()
+            called = await self._call(lambda: self.sink.push([i.delivery for i in items]), items, destination, Retry)
+            await self._record(lease, items, called, destination, time.monotonic() - began)
+        except (LeaseLostError, asyncio.CancelledError):  # cancelled at the lease's end, if not by our own
+            self._late.add(items, called.outcomes if called else None)
+            raise
 
     def _look(self) -> _Look:
         now = self._clock()
@@ -183,7 +227,9 @@ class Worker:
                 reason = f"{type(error).__name__}: {reason}"
         return reason, breaker.failed(destination, reason, now, self._rng), True
 
-    async def _record(self, items: Sequence[Item], called: _Called, was: Destination, took: float) -> Destination:
+    async def _record(
+        self, lease: Lease, items: Sequence[Item], called: _Called, was: Destination, took: float
+    ) -> Destination:
         """Write down what became of them: dead letters first (a crash repeats them), then the rows, then the news."""
         now = self._clock()
         settled = [
@@ -202,7 +248,7 @@ class Worker:
             receipts.keep(connection, written)
             destinations.save(connection, name, was, called.destination)
 
-        await self._write(record)
+        await lease.write(record)
         self._say(was, called.destination)
         if written:
             await self._publish(DELIVERIES, [Message(r.account.encode(), msgspec.json.encode(r)) for r in written])
@@ -218,9 +264,6 @@ class Worker:
             _log.warning("sinks.down", extra=facts)
         elif was.down and not now.down:
             _log.warning("sinks.back", extra=facts)
-
-    async def _write(self, job: Callable[[Connection], None]) -> None:
-        await asyncio.wrap_future(self._database.write(job))
 
     async def _rest(self, longest: float) -> None:
         try:

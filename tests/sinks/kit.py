@@ -12,6 +12,7 @@ import msgspec
 import hub
 from hub.sdk.actions import Action
 from hub.store.database import Database
+from hub.store.leases import Lease, Leases
 from hub.store.schema import alerts, desired, links
 from hub.streams.room import Message, Record
 from hub.streams.topics import TopicSpec
@@ -160,8 +161,17 @@ class Bench:
             for s in sinks
         ]
 
+        self._leases = Leases(database, "bench", alone=True)
+        self._held: dict[str, Lease] = {}
+
     def _wake(self) -> None:
         self.woken += 1
+
+    async def once(self, nth: int = 0) -> bool:
+        """One look of one worker."""
+        name = f"deliver:{self.sinks[nth].name}"
+        held = self._held[name] = self._held.get(name) or await self._leases.acquire(name)
+        return await self.workers[nth].once(held)
 
     def link(self, account: str, reference: str) -> None:
         row = {"reference": reference, "account": account, "how": "record", "at": NOW}
@@ -199,7 +209,7 @@ class Bench:
     async def drain(self, longest: int = 2_000) -> None:
         """Let time pass until nothing is due nor pending."""
         for _ in range(longest):
-            busy = [await worker.once() for worker in self.workers]
+            busy = [await self.once(nth) for nth in range(len(self.workers))]
             if not any(busy):
                 if not self.waiting():
                     return
@@ -210,8 +220,8 @@ class Bench:
         """One look of every worker."""
 
         async def once() -> None:
-            for worker in self.workers:
-                await worker.once()
+            for nth in range(len(self.workers)):
+                await self.once(nth)
 
         asyncio.run(once())
 

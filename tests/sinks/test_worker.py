@@ -57,7 +57,7 @@ def test_a_destination_that_fails_a_third_of_the_time_ends_at_the_newest_and_nev
             bench.show((sequence, health(account, float(sequence))))  # scores only rise: order shows
             for _ in range(rng.randrange(3)):
                 bench.clock.now += rng.uniform(0, 2)
-                await bench.workers[0].once()
+                await bench.once()
         await bench.drain()
 
     asyncio.run(live())
@@ -179,7 +179,7 @@ def test_killed_between_the_push_and_its_record_it_is_pushed_again(database: Dat
             return []
 
         crm.push = hang
-        task = asyncio.create_task(bench.workers[0].once())
+        task = asyncio.create_task(bench.once())
         await asyncio.wait_for(taken.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -353,7 +353,7 @@ def test_a_dead_destination_is_tried_ever_more_rarely_and_said_to_be_down_once_a
 
     async def hour() -> int:
         for _ in range(360):
-            await bench.workers[0].once()
+            await bench.once()
             bench.clock.now += 10.0
         return len(crm.calls)
 
@@ -380,7 +380,7 @@ def test_one_record_that_a_sink_stumbles_over_holds_back_none_of_the_others(data
 
     async def while_it_lasts() -> None:
         for _ in range(300):
-            await bench.workers[0].once()
+            await bench.once()
             bench.clock.now += 10.0
 
     asyncio.run(while_it_lasts())
