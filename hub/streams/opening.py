@@ -8,7 +8,7 @@ from hub.streams.log import Log
 from hub.streams.sqlite.log import SqliteLog
 
 
-def open_log(url: str, partitions: int, database: Database) -> Log:  # noqa: ARG001 - TODO kafka
+def open_log(url: str, partitions: int, database: Database) -> Log:
     """Open the log of an installation, made if it is not there.
 
     Args:
@@ -22,6 +22,10 @@ def open_log(url: str, partitions: int, database: Database) -> Log:  # noqa: ARG
     scheme = url.partition("://")[0]
     if scheme == "sqlite":
         return SqliteLog.at(url, partitions)
+    if scheme == "kafka":
+        from hub.streams.kafka.log import KafkaLog  # noqa: PLC0415 - an embedded installation needs none of it
+
+        return KafkaLog.at(url, partitions, database)
     raise ConfigError(
         f"{scheme or 'that'} is no stream we run on; use sqlite:///streams.db or kafka://host:9092/pulsehub"
     )

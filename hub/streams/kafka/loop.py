@@ -1,0 +1,50 @@
+"""A thread with an event loop of its own: aiokafka lives there, and whoever calls may be in any thread or loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Loop:
+    """Runs until closed; a daemon, so that it never holds up the end of a process."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
+        """Run it there and wait for it here.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds, and was cancelled.
+        """
+
+        async def bounded() -> T:
+            async with asyncio.timeout(timeout):
+                return await coroutine
+
+        return asyncio.run_coroutine_threadsafe(bounded(), self.loop).result()
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Call it there."""
+        self.loop.call_soon_threadsafe(function)
+
+    def close(self) -> None:
+        """Cancel what still runs there, then end."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.loop.close()
