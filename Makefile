@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers servers-stop lint bench screenshots lock clean
+.PHONY: help demo test servers servers-stop lint bench bench-peers screenshots lock lock-bench clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,11 +37,19 @@ lint: $(STAMP)  ## ruff, mypy strict, import-linter
 bench: $(STAMP)  ## every bench, as a table (python -m bench NAME --json for one)
 	@$(BIN)/python -m bench
 
+bench-peers: $(STAMP)  ## ours beside other engines, on one Kafka and one PostgreSQL
+	@$(BIN)/python -m bench peers
+
 screenshots: $(STAMP)  ## every page at two widths and both themes into docs/images/
 	@$(BIN)/python -m tests.web.screenshots
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --no-header --no-annotate --python-version 3.11 -o requirements.lock --upgrade
 
+lock-bench:  ## resolve bench/requirements.txt anew: the peers, beside what requirements.lock holds (needs uv)
+	@mkdir -p .bench
+	sed -e '/^pydantic/d' -e 's/ *\\$$//' requirements.lock | grep -E '^[a-z].*==' > .bench/beside.txt  # Quix wants an older pydantic
+	uv pip compile bench/requirements.in -c .bench/beside.txt --generate-hashes --universal --no-header --no-annotate --python-version 3.11 -o bench/requirements.txt --upgrade
+
 clean:  ## remove .venv, caches and ./data
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data
+	rm -rf .venv .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data

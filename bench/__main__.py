@@ -1,8 +1,9 @@
-"""`python -m bench [NAME ...] [--json]`: every bench, or those that are named."""
+"""`python -m bench [NAME ...] [--json]`: every bench of one process, or those that are named."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import logging
 import sys
@@ -16,26 +17,45 @@ from bench.result import Result
 NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages")
 
 
-def measured(name: str) -> list[Result]:
-    """What the bench of this name finds; its module is imported when it is asked for."""
-    found: list[Result] = import_module(f"bench.{name}").run()
+ASKED: Final = ("peers",)
+"""Only when they are named: they start servers and install what others made."""
+_WIDEST: Final = 40  # letters of a unit; what is longer is a sentence
+Measure = Callable[..., list[Result]]
+
+
+def measured(name: str, **sizes: int) -> list[Result]:
+    """What the bench of this name finds; its module is imported when it is asked for.
+
+    Of `sizes` (`events`, `accounts`, `rounds`) it gets those it knows.
+    """
+    run = import_module(f"bench.{name}").run
+    found: list[Result] = run(**{size: n for size, n in sizes.items() if size in inspect.signature(run).parameters})
     return found
 
 
-def main(words: Sequence[str] | None = None, measure: Callable[[str], list[Result]] = measured) -> int:
+def main(words: Sequence[str] | None = None, measure: Measure = measured) -> int:
     """Run and print; 0 whether or not the goals hold: a bench tells, it does not judge."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all unless named")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(NAMES)} (all of these unless named), {', '.join(ASKED)}",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON list on standard output, and nothing else there")
+    parser.add_argument("--events", type=int, help="how many, of a bench that counts them")
+    parser.add_argument("--accounts", type=int, help="how many")
+    parser.add_argument("--repeat", type=int, dest="rounds", help="rounds, of a bench that tells the median of some")
     asked = parser.parse_args(words)
-    if unknown := [name for name in asked.names if name not in NAMES]:
-        parser.error(f"there is no bench {unknown[0]}; there are {', '.join(NAMES)}")
+    if unknown := [name for name in asked.names if name not in (*NAMES, *ASKED)]:
+        parser.error(f"there is no bench {unknown[0]}; there are {', '.join((*NAMES, *ASKED))}")
+    sizes = {size: n for size in ("events", "accounts", "rounds") if (n := getattr(asked, size)) is not None}
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     results: list[Result] = []
     for name in asked.names or NAMES:
         began = time.monotonic()
         print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-        results += measure(name)
+        results += measure(name, **sizes)
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if asked.json:
         print(json.dumps([result._asdict() for result in results], indent=2))
@@ -48,7 +68,7 @@ def table(results: list[Result]) -> str:
     """For people."""
     rows = [("", "", "", "goal", "")]
     rows += [(r.name, f"{r.value:,}", r.unit, r.goal, _mark(r)) for r in results]
-    wide = [max(len(row[place]) for row in rows) for place in range(4)]
+    wide = [max(len(row[place]) for row in rows if len(row[place]) <= _WIDEST) for place in range(4)]
     return "\n".join(
         f"{name:<{wide[0]}}  {value:>{wide[1]}}  {unit:<{wide[2]}}  {goal:<{wide[3]}}  {mark}".rstrip()
         for name, value, unit, goal, mark in rows

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from bench.bare import Bare
+from bench.bare import drive
 from bench.result import Result, at_least, median, told
 from bench.traffic import fill, traffic
 from hub.store import schema
@@ -102,7 +102,7 @@ async def drained(streams: Streams) -> None:
 def through_bare(database: Database, log: SqliteLog) -> Took:
     """One run without the engine."""
     room = Watched(database, load(), "wall", log.partitions)
-    Bare(database, log, room).run()
+    drive(database, log, room)
     return _since(room.began)
 
 

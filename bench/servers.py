@@ -1,0 +1,45 @@
+"""Kafka and PostgreSQL of a bench's own, durable: nobody else's load, nobody else's rows."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import psycopg
+
+from tests.servers.servers import Servers
+
+
+class Parts(NamedTuple):
+    """Where they are: `host:port` of the broker, and the URL of a database whose role may make others."""
+
+    broker: str
+    database: str
+
+    def fresh(self, name: str) -> str:
+        """The URL of a new, empty database."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            connection.execute(f'create database "{name}"')
+        return urlsplit(self.database)._replace(path=f"/{name}").geturl()
+
+    def drop(self, name: str) -> None:
+        """Forget it."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            connection.execute(f'drop database "{name}" with (force)')
+
+
+@contextmanager
+def servers() -> Iterator[Parts]:
+    """Start a set that waits for the disk; it is gone afterwards, and so is what it held."""
+    with tempfile.TemporaryDirectory(prefix="pulsehub-bench-") as name:
+        running = Servers(Path(name), redis=False)
+        running.start()
+        try:
+            where = running.environment()
+            yield Parts(urlsplit(where["PULSEHUB_TEST_BROKER"]).netloc, where["PULSEHUB_TEST_DATABASE"])
+        finally:
+            running.stop()
