@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from hub import Event
 from hub.store import schema
@@ -26,7 +26,9 @@ _CHUNK: Final = 2_000
 _KEYS: Final = 500  # of one DELETE
 _FORGOTTEN: Final = "archive_forgotten"
 _SEEN: Final = upsert(schema.seen).on_conflict_do_nothing()
-_ARCHIVE: Final = insert(schema.archive)
+_ARCHIVE: Final = (
+    insert(schema.archive).inline().values({c.name: bindparam(c.name) for c in schema.archive.c if c.name != "row"})
+)  # the database numbers them
 _decode: Final = msgspec.json.Decoder(Event).decode
 
 
@@ -48,7 +50,6 @@ def write(connection: Connection, taken: Sequence[Taken], wall: float, remembers
         raise ContendedError("an event was applied by another worker just now")
     rows = [
         (
-            None,
             account,
             time,
             wall if event.received_at is None else event.received_at.timestamp(),

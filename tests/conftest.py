@@ -6,7 +6,10 @@ import os
 
 import pytest
 
+from tests.engines import database, engine
 from tests.servers import shared
+
+__all__ = ["database", "engine"]  # fixtures
 
 
 def pytest_configure(config):

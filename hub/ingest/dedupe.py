@@ -10,13 +10,16 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from sqlalchemy import select
+
+from hub.store import schema
+from hub.store.among import Among
 from hub.store.database import Database
 from hub.store.expendable.client import Expendable
 from hub.store.expendable.digests import Digests
 
 _MOST: Final = 100_000  # digests remembered in each of two halves, about 10 MB
-_SEEN: Final = "select digest from seen where digest in ("
-_ASKED: Final = 500  # digests a query
+_SEEN: Final = Among(select(schema.seen.c.digest), schema.seen.c.digest)
 
 
 def digest_of(connection: str, event_id: str) -> bytes:
@@ -42,14 +45,10 @@ class Known:
         """Those of `digests` that are known; a query for every 500 that memory and Redis do not know. Any thread."""
         known = {digest for digest in digests if digest in self._young or digest in self._old}
         known |= self._shared.among(list(set(digests) - known))
-        wanted = list(set(digests) - known)
+        wanted = set(digests) - known
         if wanted:
             with self._database.read() as connection:
-                for at in range(0, len(wanted), _ASKED):
-                    some = tuple(wanted[at : at + _ASKED])
-                    # the driver's own way: SQLAlchemy's costs more than SQLite's search
-                    found = connection.exec_driver_sql(_SEEN + ",".join("?" * len(some)) + ")", some)
-                    known.update(digest for (digest,) in found)
+                known.update(row.digest for row in _SEEN.rows(connection, wanted))
         return known
 
     def remember(self, digests: Collection[bytes]) -> None:

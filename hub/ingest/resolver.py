@@ -16,11 +16,12 @@ from sqlalchemy import bindparam, select
 from hub.ingest.identity import Identifiers, account_of, identifiers_of, survivor_of
 from hub.sdk.events import Event
 from hub.store import schema
+from hub.store.among import Among
 from hub.store.database import Database
 
 _MOST: Final = 500_000  # references remembered, about 100 MB at the very worst; the oldest go first
 _FRESH: Final = 1.0  # seconds for which the merges read last are good enough: a later event is forwarded anyway
-_LINKS: Final = "select reference, account from links where reference in ("
+_LINKS: Final = Among(select(schema.links.c.reference, schema.links.c.account), schema.links.c.reference)
 _KEYED: Final = select(schema.links.c.account).where(
     schema.links.c.account == bindparam("account"), schema.links.c.how == "key"
 )
@@ -80,12 +81,9 @@ class Resolver:
                     wanted = named
                     self._read.clear()
                 self._merges_read_at = self._now()
-            for some in _slices(sorted(wanted)):
-                # the driver's own way: SQLAlchemy's costs more than SQLite's search
-                links = connection.exec_driver_sql(_LINKS + ",".join("?" * len(some)) + ")", some)
-                for reference, account in links:
-                    self._read[reference] = account
-                    self._assigned.pop(reference, None)
+            for row in _LINKS.rows(connection, wanted):
+                self._read[row.reference] = row.account
+                self._assigned.pop(row.reference, None)
         self._asked |= wanted
         _trim(self._read)
 
@@ -107,10 +105,6 @@ class Resolver:
             return True
         with self._database.read() as connection:
             return connection.scalar(_KEYED, {"account": account}) is not None
-
-
-def _slices(references: list[str], size: int = 500) -> Iterable[tuple[str, ...]]:
-    return (tuple(references[i : i + size]) for i in range(0, len(references), size))
 
 
 def _trim(memory: dict[str, str]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, literal_column
+from sqlalchemy import Connection, LargeBinary, Row, Select, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
 _CHUNK: Final = 500
@@ -17,7 +17,8 @@ class Among:
     """A question about many keys. Define it once, where it is asked often: laying it out costs more than asking.
 
     The statement is SQLAlchemy's and the keys go to the driver as they are: SQLAlchemy takes 5 µs to lay out a key,
-    more than SQLite takes to look it up.
+    more than SQLite takes to look it up. PostgreSQL takes them as one array for each column, and so sees one statement
+    however many there are.
 
     Args:
         statement: what is asked of each.
@@ -25,12 +26,10 @@ class Among:
     """
 
     def __init__(self, statement: Select[Any], *columns: ColumnElement[Any]) -> None:
+        self._statement = statement
         self._columns = columns
-        if len(columns) == 1:
-            self._asked = statement.where(columns[0].in_([literal_column(_KEYS)]))
-        else:
-            names = ", ".join(str(column) for column in columns)
-            self._asked = statement.where(literal_column(f"({names}) IN (VALUES {_KEYS})"))
+        self._several = len(columns) > 1
+        self._mark = f"({','.join('?' * len(columns))})" if self._several else "?"
         self._written: dict[str, tuple[str, str]] = {}
 
     def rows(self, connection: Connection, keys: Collection[Any]) -> Iterator[Row[Any]]:
@@ -39,20 +38,35 @@ class Among:
         if not wanted:
             return
         before, behind = self._written.get(connection.dialect.name) or self._write(connection)
-        one, several = "?", len(self._columns) > 1
-        if several:
-            one = f"({','.join('?' * len(self._columns))})"
         for start in range(0, len(wanted), _CHUNK):
             some = wanted[start : start + _CHUNK]
-            marks = ",".join([one] * len(some))
-            values = tuple(chain.from_iterable(some)) if several else tuple(some)
-            yield from connection.exec_driver_sql(f"{before}{marks}{behind}", values)
+            if connection.dialect.name == "postgresql":
+                yield from connection.exec_driver_sql(f"{before}{behind}", self._arrays(some))
+            else:
+                marks = ",".join([self._mark] * len(some))
+                values = tuple(chain.from_iterable(some)) if self._several else tuple(some)
+                yield from connection.exec_driver_sql(f"{before}{marks}{behind}", values)
+
+    def _arrays(self, keys: Sequence[Any]) -> tuple[list[Any], ...]:
+        return tuple(map(list, zip(*keys, strict=True))) if self._several else (list(keys),)
 
     def _write(self, connection: Connection) -> tuple[str, str]:
-        compiled = self._asked.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        dialect = connection.dialect
+        names, arrays = ", ".join(str(column) for column in self._columns), ""
+        if dialect.name == "postgresql":
+            arrays = ", ".join(f"%s::{_type(column)}[]" for column in self._columns)
+            held = f"({names}) IN (SELECT * FROM unnest({_KEYS}))" if self._several else f"{names} = ANY({_KEYS})"
+        else:
+            held = f"({names}) IN ({'VALUES ' if self._several else ''}{_KEYS})"
+        asked = self._statement.where(literal_column(held))
+        compiled = asked.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         before, _, behind = str(compiled).rpartition(_KEYS)
-        self._written[connection.dialect.name] = before, behind
-        return before, behind
+        self._written[dialect.name] = f"{before}{arrays}", behind
+        return self._written[dialect.name]
+
+
+def _type(column: ColumnElement[Any]) -> str:
+    return "bytea" if isinstance(column.type, LargeBinary) else "text"
 
 
 def among(

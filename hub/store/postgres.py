@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.sdk.errors import ConfigError
 from hub.store import schema
+from hub.store.copying import follow
 from hub.store.versions import Found
 
 OLDEST: Final = 14
@@ -60,6 +61,7 @@ class Postgres:
         self.reading = _engine(self._url, _READER, pool_size=4, max_overflow=8, pool_pre_ping=True)
         self.writing = _engine(self._url, _WRITER, pool_size=1, max_overflow=1)
         event.listen(self.reading, "connect", _read_only)
+        follow(self.writing)
 
     def look(self) -> Found:
         """See whether we can work there at all.
@@ -143,7 +145,6 @@ def _engine(url: URL, settings: Mapping[str, str], **pool: Any) -> Engine:
         use_native_hstore=False,
         connect_args={**connect, "options": options, "cursor_factory": _Cursor},
         pool_timeout=10.0,
-        pool_recycle=1800,  # a server's process grows with all it has ever looked at
         **pool,
     )
     event.listen(engine, "connect", _adapt)

@@ -1,15 +1,18 @@
+import pytest
 from sqlalchemy import func, insert, select
 
 from hub.store import schema
 from hub.store.among import Among, among
 from hub.store.database import Database
+from tests.engines import url
 
 META = schema.meta
-STRANGE = ["it's", "?", "/*keys*/", '"', "%s", "a,b", "\0", "ünï"]
+pytestmark = pytest.mark.usefixtures("engine")
+STRANGE = ["it's", "?", "/*keys*/", '"', "%s", "a,b", "ünï"]
 
 
 def _database(path, keys):
-    database = Database(f"sqlite:///{path / 'hub.db'}")
+    database = Database(url(path))
     rows = [{"key": key, "value": f"of {key}"} for key in keys]
     database.write(lambda connection: connection.execute(insert(META), rows)).result()
     return database

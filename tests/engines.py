@@ -1,0 +1,96 @@
+"""Databases for tests, on every engine there is: the same tests hold on all.
+
+A test (or a module, by `pytestmark`) that uses the fixture `engine` runs once on each; `url(folder)` is then the
+database of that folder: a file in it, or one on the server that `make servers` started. There each process of the
+suite has databases of its own, emptied and used again: that takes milliseconds, a new one a fifth of a second.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from hub.store import schema
+from hub.store.database import Database
+
+ENGINES = ("sqlite", "postgresql")
+VARIABLE = "PULSEHUB_TEST_DATABASE"
+_free: list[str] = []  # databases of this process on the server, with tables and nothing in them
+_made: list[str] = []
+_held: dict[Path, str] = {}  # by folder and name, the server's databases of the test that runs
+_now = ["sqlite"]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request) -> Iterator[str]:
+    """Its name; where there is no server the test is skipped for it."""
+    if request.param == "postgresql" and not os.environ.get(VARIABLE):
+        pytest.skip(f"no PostgreSQL: {VARIABLE} is not set (make servers starts one)")
+    _now[0] = request.param
+    yield request.param
+    _now[0] = "sqlite"
+    for name in _held.values():
+        _empty(name)
+        _free.append(name)
+    _held.clear()
+
+
+@pytest.fixture
+def database(engine, tmp_path) -> Iterator[Database]:
+    """An empty one."""
+    with Database(url(tmp_path)) as opened:
+        yield opened
+
+
+def url(folder: Path, name: str = "hub.db") -> str:
+    """Of the database of that name in a folder: the same whenever it is asked for, and empty at first."""
+    if _now[0] == "sqlite":
+        return f"sqlite:///{folder / name}"
+    return server_url(_held.setdefault(folder / name, _free.pop() if _free else _create()))
+
+
+def server_url(name: str) -> str:
+    """Of a database of that name on the server."""
+    return make_url(os.environ[VARIABLE]).set(database=name).render_as_string(hide_password=False)
+
+
+def ask(name: str, *statements: str) -> None:
+    """Run statements on a database of the server, each by itself."""
+    with psycopg.connect(server_url(name), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def _create() -> str:
+    name = f"pulsehub_test_{os.getpid()}_{len(_made)}"
+    if not _made:
+        atexit.register(_drop)
+    ask(
+        _main(),
+        f"drop database if exists {name} with (force)",
+        f"create database {name} template template0 encoding 'UTF8'",
+    )
+    _made.append(name)
+    Database(server_url(name)).close()
+    return name
+
+
+def _empty(name: str) -> None:
+    tables = [table.name for table in schema.metadata.sorted_tables if table is not schema.meta]
+    ours = "delete from meta where key not in ('schema', 'speaks')"
+    counts = ["alter sequence archive_row_seq restart", "alter sequence receipts_id_seq restart"]
+    ask(name, ";".join([*(f"delete from {table}" for table in tables), ours, *counts]))
+
+
+def _drop() -> None:
+    ask(_main(), *(f"drop database if exists {name} with (force)" for name in _made))
+
+
+def _main() -> str:
+    return make_url(os.environ[VARIABLE]).database or ""
