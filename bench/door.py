@@ -21,7 +21,7 @@ from hub.streams.topics import ALL
 def main() -> None:
     """Serve until standard input ends."""
     settings, vendors = load()
-    log, database = SqliteLog.at(settings.stream, settings.partitions), Database(settings.database)
+    log, database = SqliteLog.at(settings.stream, settings.topic_partitions), Database(settings.database)
     for spec in ALL:
         log.declare(spec)
     configured = Registry().configure(vendors, httpx.AsyncClient())

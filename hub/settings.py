@@ -47,7 +47,9 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8420, ge=0, le=65535, description="port to listen on")
     api_token: SecretStr | None = Field(None, description="needed to listen on anything but the loopback address")
-    partitions: int = Field(8, ge=1, le=1024, description="of every topic; fixed when the installation is made")
+    partitions: int | None = Field(
+        None, ge=1, le=1024, description="of every topic, fixed when the installation is made; 8 in a file, 64 in Kafka"
+    )
     clock: Literal["wall", "event"] = Field("wall", description="`event`: time is the newest event's (old data, demos)")
     scoring: Path | None = Field(None, description="folder of measures.yaml and scorecard.yaml; ours unless set")
     archive_days: int = Field(400, ge=1, description="how long events are kept in the archive after they came")
@@ -64,6 +66,16 @@ class Settings(BaseModel):
     def stream(self) -> str:
         """URL of the broker."""
         return self.broker_url or f"sqlite:///{self.data / 'streams.db'}"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether something of it is a file in the data folder, so that one process runs all agents."""
+        return any(url.startswith("sqlite:") for url in (self.stream, self.database))
+
+    @property
+    def topic_partitions(self) -> int:
+        """How many partitions a new log gets."""
+        return self.partitions or (8 if self.stream.startswith("sqlite:") else 64)
 
     @property
     def database(self) -> str:

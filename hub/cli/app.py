@@ -17,6 +17,9 @@ from hub.cli.context import choose_config
 
 COMMANDS: Final = {
     "up": "hub.cli.running:up",
+    "web": "hub.cli.running:web",
+    "worker": "hub.cli.running:worker",
+    "learner": "hub.cli.running:learner",
     "demo": "hub.cli.demo:demo",
     "import": "hub.cli.importing:import_file",
     "accounts": "hub.cli.look:accounts",

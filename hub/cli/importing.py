@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -94,20 +94,22 @@ async def _import(settings: Settings, plan: Plan, file: Path) -> tuple[Summary, 
 
 @asynccontextmanager
 async def _scoring(settings: Settings) -> AsyncIterator[Engine | Beside]:
-    """The agents, in this process; or those of the hub that already runs on this data folder."""
+    """The agents, in this process; or those of the hub that already runs on this data folder, or of the workers."""
     registry = Registry()
     try:
-        engine = Engine(settings, registry, registry.configure({}, httpx.AsyncClient()))
+        engine = Engine(settings, registry, registry.configure({}, httpx.AsyncClient())) if settings.embedded else None
     except HeldError:
-        aside.print("a hub is running on this data folder: it scores what is read")
-        beside = Beside(settings)
-        try:
-            yield beside
-        finally:
-            beside.close()
+        engine = None
+    if engine:
+        async with engine:
+            yield engine
         return
-    async with engine:
-        yield engine
+    with closing(Beside(settings)) as beside:
+        if settings.embedded:
+            aside.print("a hub is running on this data folder: it scores what is read")
+        elif not beside.workers():
+            aside.print("[yellow]◆[/] no worker is running: what is read waits on the log until `pulsehub worker` runs")
+        yield beside
 
 
 async def _drain(scoring: Engine | Beside, bar: Progress, stop: asyncio.Event) -> None:

@@ -117,7 +117,10 @@ def _bench() -> Iterator[tuple[Database, Intake, Configured, Log]]:
     """The installation's parts that a replay needs; beside a running hub or without one."""
     settings, vendors = context.load()
     configured = Registry().configure(vendors, httpx.AsyncClient(), settings.connections)
-    with context.opened(settings) as database, closing(open_log(settings.stream, settings.partitions, database)) as log:
+    with (
+        context.opened(settings) as database,
+        closing(open_log(settings.stream, settings.topic_partitions, database)) as log,
+    ):
         yield database, Intake(log, database), configured, log
 
 

@@ -35,7 +35,7 @@ def merge(
     It enters by the log, as an event; a running hub does it at once, else it is done when one starts.
     """
     settings, _ = load()
-    with opened(settings) as database, closing(open_log(settings.stream, settings.partitions, database)) as log:
+    with opened(settings) as database, closing(open_log(settings.stream, settings.topic_partitions, database)) as log:
         keep, gone = _both(database, survivor, absorbed, undo=undo)
         now = datetime.now(UTC)
         event = Event(

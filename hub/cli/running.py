@@ -1,4 +1,4 @@
-"""`up`: all of Pulsehub in one process, until it is told to stop."""
+"""`up`, `web`, `worker`, `learner`: run until told to stop."""
 
 from __future__ import annotations
 
@@ -17,35 +17,86 @@ from hub.cli.output import aside, print_json
 from hub.logs import configure_logging
 from hub.settings import Settings
 from hub.worker import Hub
+from hub.worker.roles import AGENTS, LEARN, UP, WEB, Role
+from hub.worker.roles import worker as role_of
 
+_DRAIN = 25.0  # seconds a stop may take; orchestrators kill after 30
 _WATCH = 1.0  # seconds between two looks at whether a room has stopped
 
 
-def up(
-    *,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document with the address once it answers.")
-    ] = False,
-) -> None:
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+Probes = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Port for /healthz, /readyz and /metrics; nowhere without it."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document with the address once it answers.")]
+
+
+def up(*, host: Host = None, port: Port = None, as_json: AsJson = False) -> None:
     """Run everything in one process: door, agents, deliveries, pages. Ctrl-C or SIGTERM stops it cleanly."""
+    _run(UP, host=host, port=port, as_json=as_json)
+
+
+def web(*, host: Host = None, port: Port = None, as_json: AsJson = False) -> None:
+    """Run door and pages, beside any number of others; workers do the rest. Needs kafka:// and postgresql://."""
+    _run(WEB, host=host, port=port, as_json=as_json)
+
+
+def worker(
+    *,
+    rooms: Annotated[str, typer.Option(help="Whose agents to run, comma-separated; `learner` may be one.")] = AGENTS,
+    host: Host = None,
+    port: Probes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run agents and deliveries; any number of workers divide the customers among them."""
+    role = role_of([room.strip() for room in rooms.split(",") if room.strip()])
+    _run(role, host=host, port=port, as_json=as_json)
+
+
+def learner(*, host: Host = None, port: Probes = None, as_json: AsJson = False) -> None:
+    """Run what learns from outcomes, in a process of its own, so that no customer waits for it."""
+    _run(LEARN, host=host, port=port, as_json=as_json)
+
+
+def _run(role: Role, *, host: str | None, port: int | None, as_json: bool) -> None:
     settings, vendors = context.load()
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = settings.model_copy(update=given)
+    settings = settings.model_copy(update=given if role.faces else {k: v for k, v in given.items() if k == "host"})
     configure_logging(settings.log_level)
-    asyncio.run(_up(settings, vendors, as_json=as_json))
+    asyncio.run(_serve(settings, vendors, role, port, as_json=as_json))
 
 
-async def _up(settings: Settings, vendors: dict[str, str], *, as_json: bool) -> None:
+async def _serve(settings: Settings, vendors: dict[str, str], role: Role, probes: int | None, *, as_json: bool) -> None:
     with stopping() as stop:
-        async with Hub(settings, vendors) as hub:
+        hub = Hub(settings, vendors, role, probes)
+        await hub.start()
+        try:
             if as_json:
                 print_json({"url": hub.url, "data": str(settings.data)})
-            aside.print(f"Pulsehub answers at [bold]{hub.url}[/]  (Ctrl-C stops it)")
-            if not hub.configured.sources:
+            aside.print(_begun(hub))
+            if role.faces and not hub.configured.sources:
                 aside.print("[yellow]◆[/] no source is configured yet: `pulsehub plugins` lists what could be")
             await until(stop, hub)
+        finally:
+            await _end(hub)
+
+
+def _begun(hub: Hub) -> str:
+    if hub.role.faces:
+        return f"Pulsehub answers at [bold]{hub.url}[/]  (Ctrl-C stops it)"
+    where = f", probes at [bold]{hub.url}[/]" if hub.url else ""
+    return f"{hub.role.name} of {', '.join(sorted(hub.role.rooms))}{where}  (Ctrl-C stops it)"
+
+
+async def _end(hub: Hub) -> None:
+    """Finish what is in hand, for a bounded time: what is cut off then is done again by whoever comes next."""
+    try:
+        await asyncio.wait_for(hub.stop(), _DRAIN)
+    except TimeoutError:
+        logging.getLogger("worker").warning("worker.stop_cut_short", extra={"seconds": _DRAIN})
+        os._exit(0)  # a broker or a database that does not answer: nothing acknowledged depends on us
 
 
 async def until(stop: asyncio.Event, hub: Hub) -> None:

@@ -41,7 +41,7 @@ class Pressure:
     Args:
         log: knows where `events` ends.
         database: knows how far scoring has come.
-        folder: on the disk that the log is on.
+        folder: on the disk that the log is on; None where that is another machine's.
         max_lag: unscored events beyond which nothing more is taken.
         min_free_disk: bytes.
         now: seconds of a clock that only runs forward.
@@ -52,7 +52,7 @@ class Pressure:
         log: Ends,
         database: Database,
         *,
-        folder: Path,
+        folder: Path | None,
         max_lag: int,
         min_free_disk: int,
         now: Callable[[], float] = time.monotonic,
@@ -81,7 +81,7 @@ class Pressure:
             raise RefusedError(503, self._trouble.code, self._trouble.message, retry_after=str(self._trouble.after))
 
     def _look(self) -> _Trouble | None:
-        if shutil.disk_usage(self._folder).free < self._min_free_disk:
+        if self._folder and shutil.disk_usage(self._folder).free < self._min_free_disk:
             return _Trouble("disk_full", "the disk is nearly full", 30)  # Zendesk gives up on a minute or more
         if self.lag() > self._max_lag:
             return _Trouble("too_far_behind", "too many events wait to be scored", 5)

@@ -103,6 +103,10 @@ class Streams:
         """Whether every room has been given its partitions and has loaded them."""
         return not self.failed and all(agent.ready.is_set() for agent in self._all())
 
+    def held(self) -> dict[str, list[int]]:
+        """Room -> the partitions of its topic that are ours."""
+        return {agent.room.name: sorted(agent.books.next) for agent in self._all()}
+
     def lag(self) -> dict[tuple[str, str, int], int]:
         """(room, topic, partition) -> records in the log that the room has not committed yet, where they are ours."""
         ends = {topic: self.log.ends(topic) for topic in {agent.room.topic.name for agent in self._all()}}

@@ -1,4 +1,4 @@
-"""What a second process may do to an installation that a hub is running on: append, look, and wait."""
+"""What another process may do to an installation that is running: append, look, and wait."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from hub.ingest.intake import Intake
 from hub.settings import Settings
 from hub.store import schema
 from hub.store.database import Database
+from hub.store.heartbeats import alive
 from hub.streams import topics
 from hub.streams.accounting import Books, books
 from hub.streams.opening import open_log
+from scoring.merge import ROOM
 
 _LOOK = 0.1  # seconds
 
 
 class Beside:
-    """An installation's files, opened beside the hub that runs on them.
+    """An installation's log and database, opened beside whatever runs on them.
 
     Args:
         settings: the installation's.
@@ -27,13 +29,18 @@ class Beside:
 
     def __init__(self, settings: Settings) -> None:
         self.database = Database(settings.database)
-        self.log = open_log(settings.stream, settings.partitions, self.database)
+        self.log = open_log(settings.stream, settings.topic_partitions, self.database)
         self.intake = Intake(self.log, self.database)
 
     def books(self) -> Books:
         """Where every acknowledged event is."""
         with self.database.read() as connection:
             return books(connection, self.log)
+
+    def workers(self) -> int:
+        """How many processes that score are alive."""
+        with self.database.read() as connection:
+            return sum(ROOM in one.state.get("rooms", {}) for one in alive(connection))
 
     async def drained(self, patience: float) -> bool:
         """Wait until the hub has scored and learned from all there is, for so many seconds; whether that came."""

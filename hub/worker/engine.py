@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Final, Self
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,15 +17,22 @@ from hub.ingest.deadletters import DeadLetters
 from hub.ingest.intake import Intake
 from hub.locking import Lock
 from hub.registry import Configured, Registry
-from hub.sdk.errors import HubError
+from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
 from hub.store.database import Database
+from hub.store.expendable.client import Expendable
+from hub.store.expendable.naming import name_of
+from hub.store.expendable.relay import Relay
+from hub.store.heartbeats import identity
+from hub.store.leases import Lease, Leases
+from hub.store.led import Led
 from hub.store.live import Live
 from hub.streams import topics
 from hub.streams.accounting import Books, books
 from hub.streams.opening import open_log
 from hub.streams.streams import Streams
 from hub.success.alerts import Alerts
+from hub.worker.roles import INGEST, LEARNER, SCORING, SINKS, SUCCESS, UP, Role
 from scoring import archive
 from scoring.learner import Learner
 from scoring.ledger import Ledger
@@ -33,6 +41,7 @@ from scoring.rescore import Rescore
 from sinks.alerts import AlertsOutbox
 from sinks.desired import Fields
 
+HOUSEKEEPING: Final = "housekeeping"
 _DAILY: Final = 86_400.0
 _BRIEFLY: Final = 0.2  # seconds between two parts
 _log = logging.getLogger(__name__)
@@ -43,17 +52,18 @@ def _nobody() -> None:
 
 
 class Engine:
-    """One process's agents over one installation.
+    """What every process of an installation opens, and the agents that run in this one.
 
     Args:
         settings: the installation's.
         registry: the plugins; their measures count.
         configured: the destinations whose desired state is kept.
         wake: called, from any thread, when something may be due for delivery.
+        role: which agents run here, and whether pages are open that want news.
 
     Raises:
-        ConfigError: a URL or a scoring file is wrong.
-        HubError: another process runs this data folder.
+        ConfigError: a URL or a scoring file is wrong, or files cannot be divided among processes.
+        HeldError: another process runs this data folder.
     """
 
     def __init__(
@@ -62,42 +72,62 @@ class Engine:
         registry: Registry,
         configured: Configured,
         wake: Callable[[], None] = _nobody,
+        role: Role = UP,
     ) -> None:
         self.settings = settings
+        self.role = role
         self.config = load_config(settings.scoring, registry.measures())
+        if settings.embedded and role is not UP:
+            raise ConfigError(
+                f"`pulsehub {role.name}` needs what several processes can share: PULSEHUB_BROKER_URL=kafka://... and "
+                f"PULSEHUB_DATABASE_URL=postgresql://...; on the files of {settings.data}, `pulsehub up` runs all"
+            )
         with ExitStack() as opened:
-            self._lock = opened.enter_context(Lock(settings.data))
+            self._lock = opened.enter_context(Lock(settings.data)) if settings.embedded else None
             self.database = opened.enter_context(Database(settings.database))
-            self.log = opened.enter_context(closing(open_log(settings.stream, settings.partitions, self.database)))
+            self.log = opened.enter_context(
+                closing(open_log(settings.stream, settings.topic_partitions, self.database))
+            )
+            self.expendable = opened.enter_context(closing(_redis(settings, self.database)))
             self.live = Live()
-            self.intake = Intake(self.log, self.database)
+            self.relay = Relay(self.live, self.expendable, self.database, listens=role.faces and not settings.embedded)
+            self.intake = Intake(self.log, self.database, self.expendable)
             self.streams = Streams(self.database, self.log)
+            self.leases = Leases(self.database, identity(), alone=settings.embedded)
             self._rooms(configured, wake)
             opened.pop_all()  # from here on it is `stop` or `close` that closes
+        self._keeping = Led(self.leases, HOUSEKEEPING, self._tidy)
         self._tidying: asyncio.Task[None] | None = None
-        if self.log.partitions != settings.partitions and "partitions" in settings.model_fields_set:
+        if settings.partitions not in {None, self.log.partitions}:
             _log.warning("worker.partitions_kept", extra={"partitions": self.log.partitions})
 
     async def start(self) -> None:
-        """Claim the partitions, load the accounts, begin."""
+        """Begin; on files, return once all partitions are claimed and all accounts loaded."""
         await self.streams.start()
         gc.collect()
         gc.freeze()  # what was loaded stays; the collector need not walk it again
-        self._tidying = asyncio.create_task(self._tidy(), name="forget old events")
+        self.relay.start()
+        if SCORING in self.role.rooms:
+            self._tidying = asyncio.create_task(self._keeping.run(), name="forget old events")
 
     async def stop(self) -> None:
         """Finish what is in hand and close the files."""
         if self._tidying:
+            self._keeping.stop()
             self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
         await self.streams.stop()
+        self.relay.stop()
         self.live.close()
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Close the files of an engine that is not running."""
+        self.expendable.close()
         self.log.close()
         self.database.close()
-        self._lock.release()
+        if self._lock:
+            self._lock.release()
 
     def books(self) -> Books:
         """Where every acknowledged event is."""
@@ -126,12 +156,12 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def _tidy(self) -> None:
+    async def _tidy(self, lease: Lease) -> None:
         """Let go of what the archive has kept long enough, a little at a time."""
         while True:
             try:
                 found = await asyncio.to_thread(self._stale)
-                await asyncio.wrap_future(self.database.write(lambda connection: archive.forget(connection, found)))  # noqa: B023 - awaited before the next
+                await lease.write(partial(archive.forget, found=found))
             except SQLAlchemyError as error:
                 _log.warning("worker.archive_kept", extra={"error": str(error)})
                 found = archive.Stale([], [])
@@ -142,13 +172,23 @@ class Engine:
             return archive.stale(connection, time.time(), self.settings.archive_days)
 
     def _rooms(self, configured: Configured, wake: Callable[[], None]) -> None:
-        ours, database, live = self.settings, self.database, self.live
-        remembers = {s.name: s.remembers.total_seconds() for s in configured.sources if s.remembers is not None}
-        rescore = Rescore(database, self.config, ours.clock, self.log.partitions, live, remembers=remembers)
+        ours, database, rooms = self.settings, self.database, self.role.rooms
         add = self.streams.add
-        add(rescore, app="scoring", outboxes={topics.HEALTH: Ledger()})
-        add(Learner(database, self.config), app="scoring")
-        add(Alerts(ours.alerts_to), app="success")
-        add(Fields(configured.sinks, wake), app="sinks")
-        add(AlertsOutbox(configured.sinks, wake), app="sinks")
-        add(DeadLetters(), app="ingest")
+        if SCORING in rooms:
+            remembers = {s.name: s.remembers.total_seconds() for s in configured.sources if s.remembers is not None}
+            scored = Rescore(database, self.config, ours.clock, self.log.partitions, self.live, remembers=remembers)
+            add(scored, app=SCORING, outboxes={topics.HEALTH: Ledger()})
+        if LEARNER in rooms:
+            add(Learner(database, self.config), app=LEARNER)
+        if SUCCESS in rooms:
+            add(Alerts(ours.alerts_to), app=SUCCESS)
+        if SINKS in rooms:
+            add(Fields(configured.sinks, wake), app=SINKS)
+            add(AlertsOutbox(configured.sinks, wake), app=SINKS)
+        if INGEST in rooms:
+            add(DeadLetters(), app=INGEST)
+
+
+def _redis(settings: Settings, database: Database) -> Expendable:
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return Expendable(url, name_of(database) if url else "hub")

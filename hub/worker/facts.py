@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from hub.ingest.deadletters import Dead
+from hub.store import schema
+from hub.store.expendable.hot import Hot
+from hub.store.heartbeats import alive
 from hub.streams.topics import ACTIONS, EVENTS, HEALTH
 from hub.web.context import Context, Halt, Listening, Plugin
 from scoring.explain import Explanation, explain
@@ -27,7 +30,7 @@ _PATIENCE: Final = 30.0
 
 
 class Facts:
-    """Answers for pages, asked from the server's threads; what acts is done in the main loop.
+    """Answers for pages, asked from the server's threads: of the whole installation, whatever runs in this process.
 
     Args:
         hub: the process.
@@ -36,7 +39,7 @@ class Facts:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._halted_since: float | None = None
+        self._halts: dict[str, float] = {}
         self._sampling: asyncio.Task[None] | None = None
         self._scorers = Scorers(hub.engine.config)
         self._marks: deque[tuple[float, dict[str, int]]] = deque()
@@ -58,6 +61,7 @@ class Facts:
             settings=hub.settings,
             database=hub.engine.database,
             live=hub.engine.live,
+            hot=Hot(hub.engine.expendable),
             explain=self._explain,
             lag=self._lag,
             counters=lambda: {k: v for k, v in asdict(hub.engine.books()).items() if k != "astray"},
@@ -104,10 +108,13 @@ class Facts:
         return explain(connection, account, self._hub.engine.config, self._scorers)
 
     def _lag(self) -> Mapping[str, int]:
-        lag: Counter[str] = Counter()
-        for (room, _topic, _partition), records in self._hub.engine.streams.lag().items():
-            lag[room] += records
-        return lag
+        """Of every room, wherever it runs."""
+        engine, table = self._hub.engine, schema.offsets
+        with engine.database.read() as connection:
+            asked = select(table.c.room, table.c.topic, func.sum(table.c.next)).group_by(table.c.room, table.c.topic)
+            rows = connection.execute(asked).all()
+        ends = {topic: sum(engine.log.ends(topic).values()) for _, topic, _ in rows}
+        return {room: max(0, ends[topic] - int(done)) for room, topic, done in rows}
 
     def _rates(self) -> Mapping[str, float]:
         if not self._marks:
@@ -135,9 +142,12 @@ class Facts:
         ]
 
     def _halted(self) -> Sequence[Halt]:
-        failed = self._hub.engine.streams.failed
-        if not failed:
-            self._halted_since = None
-            return []
-        self._halted_since = self._halted_since or time.time()
-        return [Halt(room="streams", reason=failed, since=self._halted_since)]
+        """Rooms that stand still, here or in another process."""
+        engine = self._hub.engine
+        with engine.database.read() as connection:
+            others = [one for one in alive(connection) if one.id != engine.leases.holder]
+        said = {one.id: str(one.state.get("failed") or "") for one in others}
+        said[engine.leases.holder] = engine.streams.failed or ""
+        now = time.time()
+        self._halts = {who: self._halts.get(who, now) for who, reason in said.items() if reason}
+        return [Halt(room="streams", reason=said[who], since=since) for who, since in self._halts.items()]

@@ -1,4 +1,4 @@
-"""All of Pulsehub in one process: the engine, the door, the pages, the deliveries."""
+"""One process: the engine, and around it what its role has of door, pages and deliveries."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from hub.ingest.door import Door
 from hub.ingest.pressure import Pressure
 from hub.ingest.replay import Replay
 from hub.registry import Registry
+from hub.sdk.errors import ConfigError
 from hub.serving import Serving
 from hub.settings import Settings
+from hub.store.heartbeats import Heartbeats
 from hub.store.questions import way
 from hub.web.app import create_app
 from hub.web.listen import check_listen
 from hub.worker.engine import Engine
 from hub.worker.facts import Facts
+from hub.worker.roles import SINKS, UP, Role
 from sinks.delivery import Deliveries
 from sinks.publishing import to_log
 
@@ -27,35 +30,45 @@ _PATIENCE = httpx.Timeout(30.0, connect=10.0)
 
 
 class Hub:
-    """A running installation.
+    """A running process of an installation.
 
     Args:
         settings: the installation's.
         vendors: settings that plugins read.
+        role: what runs in it.
+        probes: port on which a process without pages answers probes and metrics; None: nowhere.
 
     Raises:
         ConfigError: a setting is wrong, the address cannot be had, or two plugins collide.
         HubError: another process runs this data folder.
     """
 
-    def __init__(self, settings: Settings, vendors: Mapping[str, str]) -> None:
-        check_listen(settings)
-        self._serving = Serving(self._answer, settings.host, settings.port)
+    def __init__(
+        self, settings: Settings, vendors: Mapping[str, str], role: Role = UP, probes: int | None = None
+    ) -> None:
+        self.role = role
+        self._serving: Serving | None = None
+        if role.faces:
+            check_listen(settings)
+            self._serving = Serving(self._answer, settings.host, settings.port)
+        elif probes is not None:
+            raise ConfigError("not yet")
         try:
             self._build(settings, vendors)
         except BaseException:
-            self._serving.stop()
+            if self._serving:
+                self._serving.stop()
             raise
 
     def _build(self, settings: Settings, vendors: Mapping[str, str]) -> None:
-        if "public_url" not in settings.model_fields_set:
-            settings = settings.model_copy(update={"public_url": self._serving.url})
+        if "public_url" not in settings.model_fields_set and self.role.faces:
+            settings = settings.model_copy(update={"public_url": self.url})
         self.settings = settings
         self.registry = Registry()
         self._http = httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False)
         vendors = {**vendors, "PULSEHUB_PUBLIC_URL": settings.public_url}
         self.configured = self.registry.configure(vendors, self._http, settings.connections)
-        self.engine = Engine(settings, self.registry, self.configured, self._wake)
+        self.engine = Engine(settings, self.registry, self.configured, self._wake, self.role)
         try:
             self._furnish()
         except BaseException:
@@ -64,35 +77,47 @@ class Hub:
 
     def _furnish(self) -> None:
         """What stands around the engine."""
+        engine, ours = self.engine, version("pulsehub")
+        self.heartbeats = Heartbeats(engine.database, self.role.name, ours, self._said)
         self.deliveries = Deliveries(
-            self.engine.database,
+            engine.database,
             self.configured.sinks,
-            to_log(self.engine.log, time.time),
+            to_log(engine.log, time.time),
             told=self._told,
+            leases=engine.leases,
         )
-        self.door = self._make_door()
-        self.facts = Facts(self)
-        self._pages = create_app(self.facts.context(version("pulsehub")))
+        if self.role.faces:
+            self.door = self._make_door()
+            self.facts = Facts(self)
+            self._pages = create_app(self.facts.context(ours))
 
     @property
     def url(self) -> str:
-        """Where pages and door answer."""
-        return self._serving.url
+        """Where pages and door answer, or probes; empty where nothing does."""
+        return self._serving.url if self._serving else ""
 
     async def start(self) -> None:
         """Begin: agents first, so that what the door takes is scored at once."""
         await self.engine.start()
-        self.facts.start()
-        await self.deliveries.start()
-        self._serving.start()
+        if self.role.faces:
+            self.facts.start()
+        if SINKS in self.role.rooms:
+            await self.deliveries.start()
+        await self.heartbeats.start()
+        if self._serving:
+            self._serving.start()
 
     async def stop(self) -> None:
         """Take no more, finish what is in hand, close."""
-        self.facts.stop()
+        if self.role.faces:
+            self.facts.stop()
         self.engine.live.close()  # open pages hang on it
-        self._serving.stop()
-        self.door.close()
+        if self._serving:
+            self._serving.stop()
+        if self.role.faces:
+            self.door.close()
         await self.deliveries.stop()
+        await self.heartbeats.stop()
         await self.engine.stop()
         await self._http.aclose()
 
@@ -102,6 +127,13 @@ class Hub:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def problems(self) -> list[str]:
+        """Why this process cannot do its work now; nothing where it can."""
+        streams = self.engine.streams
+        if streams.failed:
+            return [streams.failed]
+        return [] if streams.ready() else ["partitions are still to be assigned and loaded"]
 
     def replay(self) -> Replay:
         """What tries dead letters again."""
@@ -123,6 +155,11 @@ class Hub:
         """Rooms call it long after everything here is made."""
         self.deliveries.wake()
 
+    def _said(self) -> Mapping[str, Any]:
+        """What the heartbeat tells of us."""
+        streams = self.engine.streams
+        return {"rooms": streams.held(), "failed": streams.failed, "ready": streams.ready(), "url": self.url}
+
     def _told(self, sink: str, accounts: Sequence[str]) -> None:
         self.engine.live.publish("deliveries", {"sink": sink, "accounts": list(accounts)})
 
@@ -131,7 +168,7 @@ class Hub:
         pressure = Pressure(
             engine.log,
             engine.database,
-            folder=ours.data,
+            folder=ours.data if ours.embedded else None,
             max_lag=ours.max_lag,
             min_free_disk=ours.min_free_disk,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -23,6 +24,7 @@ class Producer(base.Producer):  # type: ignore[misc]
     """Appends to topics of ours; it makes none, and cannot tell which offset a record got."""
 
     transport: Transport
+    logger = logging.getLogger("faust.kafka.producer")  # as the consumer's
 
     def __post_init__(self) -> None:
         self._turn = itertools.count()
