@@ -153,6 +153,9 @@ class Leases:
             return connection.scalar(taken) is None
 
     def _take(self, name: str, connection: Connection) -> int | None:
+        there = select(rows.c.name).where(rows.c.name == name)
+        if connection.scalar(there.with_for_update(skip_locked=True)) is None and connection.scalar(there) is not None:
+            return None  # somebody is about to write under it, or was stopped there: not worth our writer's waiting
         now = shared(connection, self._clock)
         until = self._until(now)
         upsert = insert(rows).values(name=name, holder=self.holder, token=1, until=until)
