@@ -13,12 +13,14 @@ from sqlalchemy import Connection
 
 from hub.sdk.contracts import Sink
 from hub.store.database import Database
+from hub.store.expendable.client import Expendable
 from hub.store.heartbeats import identity
 from hub.store.leases import Lease, Leases
 from hub.store.led import Led
 from sinks import destinations, receipts
 from sinks.alerts_queue import AlertsQueue
 from sinks.fields_queue import FieldsQueue
+from sinks.pace import Pace
 from sinks.publishing import Publish
 from sinks.queue import Queue
 from sinks.worker import Worker
@@ -52,6 +54,7 @@ class Deliveries:
         rng: jitter.
         told: called with a sink and the accounts of every call that was recorded, for live pages.
         leases: this process'; None: no other process delivers.
+        redis: through which processes share the pace of a destination; None: each keeps it by itself.
     """
 
     def __init__(
@@ -64,13 +67,24 @@ class Deliveries:
         rng: Random | None = None,
         told: Callable[[str, Sequence[str]], None] = lambda _sink, _accounts: None,
         leases: Leases | None = None,
+        redis: Expendable | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._leases = leases or Leases(database, identity(), alone=True)
         self._rng = rng = rng or SystemRandom()
         self._workers = [
-            Worker(s, queue_of(s), database, publish=publish, clock=clock, rng=rng, told=told) for s in sinks
+            Worker(
+                s,
+                queue_of(s),
+                database,
+                publish=publish,
+                clock=clock,
+                rng=rng,
+                told=told,
+                pace=Pace(s, redis or Expendable(None)),
+            )
+            for s in sinks
         ]
         self._led: list[Led] = []
         self._tasks: list[asyncio.Task[None]] = []

@@ -21,6 +21,7 @@ from hub.ingest.deadletters import Dead, letter_id
 from hub.sdk.contracts import Ok, Outcome, Pending, Retry, Sink
 from hub.sdk.errors import CredentialsError, RateLimitedError, RetryLaterError
 from hub.store.database import Database
+from hub.store.expendable.client import Expendable
 from hub.store.leases import Lease, LeaseLostError
 from hub.streams.room import Message
 from hub.streams.topics import DEAD_LETTERS, DELIVERIES
@@ -28,6 +29,7 @@ from sinks import breaker, destinations, receipts
 from sinks.breaker import Destination
 from sinks.late import Late
 from sinks.outcomes import Settled, one_each, settle
+from sinks.pace import Pace
 from sinks.publishing import Publish
 from sinks.queue import Item, Queue
 
@@ -60,6 +62,7 @@ class Worker:
         rng: jitter.
         told: called with the accounts of every call that was recorded, for live pages.
         patience: seconds a call may take before it counts as failed.
+        pace: how fast it may push; None: as its sink says, by this process alone.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Worker:
         rng: Random,
         told: Callable[[str, Sequence[str]], None] = lambda _sink, _accounts: None,
         patience: float = PATIENCE,
+        pace: Pace | None = None,
     ) -> None:
         self.sink = sink
         self.queue = queue
@@ -82,6 +86,7 @@ class Worker:
         self._rng = rng
         self._told = told
         self._patience = patience
+        self._pace = pace or Pace(sink, Expendable(None))
         self._late = Late(sink, queue, database, clock, patience)
         self._unsure: tuple[float, list[str]] | None = None
         self._woken = asyncio.Event()
@@ -148,7 +153,9 @@ class Worker:
             destination = await self._record(lease, items, called, destination, time.monotonic() - began)
             if not destination.lets_through(self._clock()):
                 return True
-        if look.due:
+        if look.due and (wait := await self._pace.wait()):
+            await asyncio.sleep(wait)  # and look again: by then newer values may be due
+        elif look.due:
             await self._push(lease, look.due, destination)
         return bool(look.due or look.jobs)
 

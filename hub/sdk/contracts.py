@@ -171,3 +171,14 @@ class Sink(Protocol):
 
     async def poll(self, job: str, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Ask after a job that `push` left `Pending`; one outcome for each of its deliveries, in order."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """What a sink has besides where its destination tolerates only so many calls.
+
+    Attributes:
+        per_minute: times `push` may be called in a minute, by all processes together; None: as often as it likes.
+    """
+
+    per_minute: int | None

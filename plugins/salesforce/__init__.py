@@ -27,7 +27,7 @@ def register_sinks(settings: Mapping[str, str], http: httpx.AsyncClient) -> Iter
     ours = SalesforceSettings.read(settings)
     if ours and ours.url and ours.client_secret:
         client = Client(http, ours.url, ours.client_id, ours.client_secret, ours.api_version)
-        yield AccountFields(ours.connection, client, ours.external_id_field)
+        yield AccountFields(ours.connection, client, ours.external_id_field, ours.per_minute)
 
 
 @hub.hookimpl

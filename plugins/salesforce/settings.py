@@ -48,6 +48,8 @@ class SalesforceSettings(hub.VendorSettings):
     renewal_field: FieldName = Field("Renewal_Date__c", description="on Account: when the contract ends")
     contract_amount_field: FieldName = Field("Amount__c", description="on Contract: what a renewal is worth")
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="where a record says none: single-currency orgs")
+    # an organization has about 100,000 calls a day for all its programs; this makes 43,200 at most
+    per_minute: int = Field(60, ge=1, description="calls that write accounts, 200 each, in any minute; on average half")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

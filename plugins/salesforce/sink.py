@@ -35,8 +35,9 @@ class AccountFields:
     shape: Literal["fields", "alerts"] = "fields"
     batch = 200
 
-    def __init__(self, name: str, client: Client, external_id_field: str) -> None:
+    def __init__(self, name: str, client: Client, external_id_field: str, per_minute: int | None = None) -> None:
         self.name = name
+        self.per_minute = per_minute
         self._client = client
         self._external_id = external_id_field
 

@@ -26,7 +26,8 @@ def register_sinks(settings: Mapping[str, str], http: httpx.AsyncClient) -> Iter
     """One sink of fields, where the API's address, e-mail and token are set."""
     ours = ZendeskSettings.read(settings)
     if ours and ours.url and ours.token:
-        yield OrganizationFields(ours.connection, Client(http, ours.url, ours.email, ours.token))
+        client = Client(http, ours.url, ours.email, ours.token)
+        yield OrganizationFields(ours.connection, client, ours.per_minute)
 
 
 @hub.hookimpl

@@ -30,6 +30,8 @@ class ZendeskSettings(hub.VendorSettings):
     url: Annotated[str, AfterValidator(_address)] | None = Field(None, description="https://acme.zendesk.com")
     email: str = Field("", description="of the agent the API token belongs to")
     token: SecretStr | None = Field(None, description="API token, to write organization fields")
+    # Zendesk holds 30 jobs at once, queued or running, and refuses more; each call begins one
+    per_minute: int = Field(30, ge=1, description="calls that write organizations, 100 each, in any minute")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -25,8 +25,9 @@ class OrganizationFields:
     shape: Literal["fields", "alerts"] = "fields"
     batch = 100
 
-    def __init__(self, name: str, client: Client) -> None:
+    def __init__(self, name: str, client: Client, per_minute: int | None = None) -> None:
         self.name = name
+        self.per_minute = per_minute
         self._client = client
 
     def target(self, references: Sequence[str]) -> str | None:

@@ -65,7 +65,8 @@ configuration each.
 """
 NOTES = """
 `PULSEHUB_BROKER_URL` and `PULSEHUB_DATABASE_URL` take `sqlite:///relative.db` or `sqlite:////absolute.db` in this
-version. `PULSEHUB_REDIS_URL` is reserved: `pulsehub doctor` asks whether it answers, nothing else uses it yet.
+version. `PULSEHUB_REDIS_URL` takes `redis://[user:password@]host[:port][/number]`, `rediss://` for TLS or
+`unix:///path`; [what Redis is for](redis.md), and that it may go at any time.
 `PULSEHUB_PUBLIC_URL`, unless set, is the address listened on. A changed `PULSEHUB_PARTITIONS` is ignored: an
 installation keeps the number it was made with.
 """
