@@ -117,7 +117,7 @@ class Engine:
             self._tidying.cancel()
             await asyncio.gather(self._tidying, return_exceptions=True)
         await self.streams.stop()
-        self.relay.stop()
+        await asyncio.to_thread(self.relay.stop)
         self.live.close()
         await asyncio.to_thread(self.close)
 

@@ -85,6 +85,7 @@ class Hub:
             to_log(engine.log, time.time),
             told=self._told,
             leases=engine.leases,
+            redis=engine.expendable,
         )
         if self.role.faces:
             self.door = self._make_door()

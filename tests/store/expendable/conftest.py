@@ -8,7 +8,6 @@ import time
 import pytest
 import redis
 
-from hub.store.database import Database
 from hub.store.expendable.client import Expendable
 from tests.servers.cache import Redis
 from tests.servers.program import ServerError
@@ -51,12 +50,6 @@ def made(server):
 @pytest.fixture
 def expendable(made):
     return made()
-
-
-@pytest.fixture
-def database(tmp_path):
-    with Database(f"sqlite:///{tmp_path}/hub.db") as opened:
-        yield opened
 
 
 class Said(logging.Handler):
