@@ -1,14 +1,38 @@
 import pytest
 
 from hub.store.database import Database
-from hub.streams.sqlite.log import SqliteLog
+from hub.streams.opening import open_log
+from tests.streams.kafka.cluster import cluster
 from tests.streams.kit import PARTITIONS, Place
 
 
 @pytest.fixture
-def place(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    log = SqliteLog(tmp_path / "streams.db", PARTITIONS)
+def database(tmp_path):
+    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "kafka"])
+def url(request, tmp_path):
+    """Of a log that nobody else uses."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/streams.db"
+    else:
+        with cluster() as url:
+            yield url
+
+
+@pytest.fixture
+def place(tmp_path, database, url):
+    """On each kind of log."""
+    log = open_log(url, PARTITIONS, database)
     yield Place(tmp_path, database, log)
     log.close()
-    database.close()
+
+
+@pytest.fixture
+def embedded(tmp_path, database):
+    """On a file."""
+    log = open_log(f"sqlite:///{tmp_path}/streams.db", PARTITIONS, database)
+    yield Place(tmp_path, database, log)
+    log.close()

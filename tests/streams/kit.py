@@ -1,6 +1,7 @@
 """What the tests of the streams share: a room that keeps what it is given, and a place to run it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,8 @@ from sqlalchemy import Connection, select
 
 from hub.store import schema
 from hub.store.database import Database
-from hub.streams.log import Entry
+from hub.streams.log import Entry, Log
 from hub.streams.room import Message, Record, Step
-from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
 from hub.streams.topics import EVENTS, HEALTH, TopicSpec, partition_of
 
@@ -56,7 +56,7 @@ class Place:
 
     folder: Path
     database: Database
-    log: SqliteLog
+    log: Log
 
     def streams(self, *rooms: Keeper) -> Streams:
         """Each room in an app of its own."""
@@ -82,7 +82,7 @@ class Place:
 
 def entry(value: bytes, topic: str = "events", key: bytes | None = None) -> Entry:
     key = value if key is None else key
-    return Entry(topic, partition_of(key, PARTITIONS), key, value, 1.7e9)
+    return Entry(topic, partition_of(key, PARTITIONS), key, value, time.time())
 
 
 def numbers(first: int, last: int) -> list[bytes]:

@@ -65,9 +65,28 @@ def test_a_batch_grows_until_the_room_takes_it_and_is_one_record_when_idle(place
 
 def test_a_batch_that_nobody_takes_stops_growing(place):
     room = Keeper()
-    place.append(*numbers(0, 9_000))
-    run_until_idle(place.streams(room))
-    assert sum(room.batches) == 9_000
+    streams = place.streams(room)
+    going, held = asyncio.Event(), asyncio.Event()
+
+    async def run():
+        async with streams:
+            loop = asyncio.get_running_loop()
+
+            def hold(*_):
+                loop.call_soon_threadsafe(going.set)
+                asyncio.run_coroutine_threadsafe(held.wait(), loop).result(10)
+
+            room.before = hold
+            place.append(b"one")
+            await going.wait()
+            place.append(*numbers(0, 9_000))
+            await asyncio.sleep(0.5)
+            held.set()
+            await until_idle(streams)
+
+    asyncio.run(run())
+    assert sum(room.batches) == 9_001
+    assert room.batches[:2] == [1, 4_000]
     assert max(room.batches) == 4_000
 
 
@@ -186,14 +205,14 @@ def test_the_lag_is_what_is_in_the_log_and_not_committed(place):
     assert sum(streams.lag().values()) == 0
 
 
-def test_trimming_waits_for_the_slowest_room(place):
-    place.append(*numbers(0, 100))
-    run_until_idle(place.streams(Keeper()))
-    place.append(*numbers(100, 110))
-    streams = place.streams(Keeper())
+def test_trimming_waits_for_the_slowest_room(embedded):
+    embedded.append(*numbers(0, 100))
+    run_until_idle(embedded.streams(Keeper()))
+    embedded.append(*numbers(100, 110))
+    streams = embedded.streams(Keeper())
     assert streams.trim(now=3e9) == 100
     run_until_idle(streams)
-    assert place.offsets("test.keep")["applied"] == 110
+    assert embedded.offsets("test.keep")["applied"] == 110
 
 
 def test_starting_and_stopping_can_be_done_twice_and_logs_nothing(place, caplog):

@@ -1,19 +1,27 @@
+import asyncio
+
 import pytest
 
 from hub.sdk.errors import ConfigError
-from hub.streams.sqlite.log import SqliteLog
+from hub.streams.opening import open_log
 from hub.streams.testing import run_until_idle
 from hub.streams.topics import HEALTH
+from tests.streams.kafka.cluster import forget
 from tests.streams.kit import PARTITIONS, Keeper, Place, numbers
 
 
 @pytest.fixture
-def lose(place):
-    """The same database over a log of another file."""
+def lose(place, url):
+    """The same database over a log that has to begin again."""
     opened = []
 
     def over(name):
-        opened.append(SqliteLog(place.folder / name, PARTITIONS))
+        anew = url
+        if url.startswith("kafka:"):
+            asyncio.run(forget(url))
+        else:
+            anew = f"sqlite:///{place.folder / name}"
+        opened.append(open_log(anew, PARTITIONS, place.database))
         return Place(place.folder, place.database, opened[-1])
 
     yield over

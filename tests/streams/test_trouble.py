@@ -116,20 +116,20 @@ def test_a_commit_that_fails_is_tried_again(place):
     assert sorted(record.value for record in place.said()) == numbers(0, 100)
 
 
-def test_whoever_claims_last_works_and_the_other_stops_and_says_so(place, caplog):
+def test_whoever_claims_last_works_and_the_other_stops_and_says_so(embedded, caplog):
     first, second = Keeper(), Keeper()
-    theirs = Database(str(place.database.url))
-    their_log = SqliteLog(place.folder / "streams.db")
+    theirs = Database(str(embedded.database.url))
+    their_log = SqliteLog(embedded.folder / "streams.db")
 
     async def run():
-        streams = place.streams(first)
+        streams = embedded.streams(first)
         async with streams:
-            place.append(*numbers(0, 10))
+            embedded.append(*numbers(0, 10))
             await until_idle(streams)
             others = Streams(theirs, their_log)
             others.add(second, app="scoring")
             async with others:
-                place.append(*numbers(10, 20))
+                embedded.append(*numbers(10, 20))
                 await until_idle(others)
                 await until(lambda: streams.failed is not None)
             return streams.failed
@@ -140,7 +140,7 @@ def test_whoever_claims_last_works_and_the_other_stops_and_says_so(place, caplog
     assert said == "another process has claimed test.keep"
     assert sorted(first.applied) == numbers(0, 10)
     assert sorted(second.applied) == numbers(10, 20)
-    assert place.offsets("test.keep")["applied"] == 20
+    assert embedded.offsets("test.keep")["applied"] == 20
     assert "streams.fenced" in names(caplog)
 
 
@@ -192,22 +192,22 @@ def test_what_a_room_holds_is_loaded_again_when_its_after_raises(place, caplog):
     assert "streams.after_failed" in names(caplog)
 
 
-def test_a_log_that_is_full_delays_messages_and_loses_none(place, caplog):
+def test_a_log_that_is_full_delays_messages_and_loses_none(embedded, caplog):
     caplog.set_level(logging.INFO)
     room = Keeper(says=HEALTH)
-    streams = place.streams(room)
-    place.append(*numbers(0, 200))
-    pages = place.log._do(lambda c: c.execute("pragma page_count").fetchone()[0]).result()
-    place.log._writing.execute(f"pragma max_page_count={pages}")
+    streams = embedded.streams(room)
+    embedded.append(*numbers(0, 200))
+    pages = embedded.log._do(lambda c: c.execute("pragma page_count").fetchone()[0]).result()
+    embedded.log._writing.execute(f"pragma max_page_count={pages}")
 
     async def run():
         async with streams:
             await until(lambda: "streams.publishing_stopped" in names(caplog))
             assert len(room.applied) == 200
             assert not streams.idle()
-            place.log._writing.execute("pragma max_page_count=1000000")
+            embedded.log._writing.execute("pragma max_page_count=1000000")
             await until_idle(streams)
 
     asyncio.run(run())
-    assert sorted(record.value for record in place.said()) == numbers(0, 200)
+    assert sorted(record.value for record in embedded.said()) == numbers(0, 200)
     assert "streams.publishing_resumed" in names(caplog)

@@ -194,14 +194,15 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         for topic in {tp.topic for tp in self._assigned}:
             mine = [tp for tp in self._assigned if tp.topic == topic]
             stands = await self._stands(topic, mine)
-            starts, ends = await self._bounds("beginning_offsets", mine), await self._bounds("end_offsets", mine)
+            starts, ends = await self._bounds(topic)
             if era != self._era:  # they went while we asked
                 return {}
             latest = self.app.conf.consumer_auto_offset_reset == "latest"
             for tp in mine:
                 found[tp] = stands.get(tp)
-                at = stands.get(tp, ends[tp] if latest and topic not in self.transport.batched else starts[tp])
-                self._go(tp, self._kept(tp, at, starts[tp], ends[tp]))
+                start, end = starts[tp.partition], ends[tp.partition]
+                at = stands.get(tp, end if latest and topic not in self.transport.batched else start)
+                self._go(tp, self._kept(tp, at, start, end))
         self._readable = found.keys() & self._assigned
         self._room.set()
         return found
@@ -266,11 +267,13 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         """The ends of partitions."""
-        return await self._bounds("end_offsets", partitions)
+        ends = {topic: (await self._bounds(topic))[1] for topic in {tp.topic for tp in partitions}}
+        return {tp: ends[tp.topic][tp.partition] for tp in partitions}
 
     async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
         """The offsets of the oldest records kept."""
-        return await self._bounds("beginning_offsets", partitions)
+        starts = {topic: (await self._bounds(topic))[0] for topic in {tp.topic for tp in partitions}}
+        return {tp: starts[tp.topic][tp.partition] for tp in partitions}
 
     def topic_partitions(self, topic: str) -> int | None:  # noqa: ARG002 - Faust's signature
         """How many partitions a topic has: all of ours have as many."""
@@ -286,11 +289,13 @@ class Consumer(base.Consumer):  # type: ignore[misc]
     def _new_topicpartition(self, topic: str, partition: int) -> TP:
         return TP(topic, partition)
 
-    async def _bounds(self, ask: str, partitions: Iterable[TP]) -> dict[TP, int]:
-        """`beginning_offsets` or `end_offsets`, once they are told."""
-        asked = [TopicPartition(*tp) for tp in partitions]
-        found = await self._until_told(partial(getattr(self._kafka, ask), asked))
-        return {TP(*tp): offset for tp, offset in found.items()}
+    async def _bounds(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+        """Partition -> where it starts, and where it ends; asked beside our own connection, on which a fetch waits."""
+        name = self.transport.log.ours(topic)
+        found: tuple[dict[int, int], dict[int, int]] = await self._until_told(
+            lambda: asyncio.wrap_future(self.transport.log.kept(name))
+        )
+        return found
 
     async def _until_told(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         """A broker that is gone is waited for."""
@@ -405,12 +410,10 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     async def _find_again(self, lost: Mapping[Any, int]) -> None:
         """What was to be read next is no longer kept, or the topic is another one."""
-        places = {TP(*tp): at for tp, at in lost.items()}
-        starts = await self._bounds("beginning_offsets", places)
-        ends = await self._bounds("end_offsets", places)
-        for tp, at in places.items():
-            self._go(tp, self._kept(tp, at, starts[tp], ends[tp]))
-            if at > ends[tp]:
+        for tp, at in ((TP(*tp), at) for tp, at in lost.items()):
+            starts, ends = await self._bounds(tp.topic)
+            self._go(tp, self._kept(tp, at, starts[tp.partition], ends[tp.partition]))
+            if at > ends[tp.partition]:
                 await asyncio.sleep(_PATIENCE)  # there is nothing to do but say so, each time
 
     async def _recover(self, error: Exception) -> None:

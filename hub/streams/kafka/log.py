@@ -74,7 +74,8 @@ class KafkaLog:
         self._loop = Loop("kafka-log")
         self._counting = Counting(database)
         self._admin: Admin | None = None
-        self._appending, self._reading = self._loop.call(self._make(), broker.patience)
+        self._appending = self._loop.call(self._make(), broker.patience)
+        self._reading, self._bounds = Reading(broker), Reading(broker)
         try:
             self._loop.call(self._appending.start(), broker.patience)
         except (KafkaError, OSError, TimeoutError) as error:
@@ -114,7 +115,7 @@ class KafkaLog:
 
     def begin(self, topic: str, offsets: Mapping[int, int]) -> None:
         """See `hub.streams.log.Log`."""
-        starts, ends = self._ask(self._bounds(topic))
+        starts, ends = self._ask(self._both(topic))
         empty = {p: wanted - ends[p] for p, wanted in offsets.items() if starts[p] == ends[p]}
         self._keep_bases(topic, empty)
         self._load_bases(topic)
@@ -144,11 +145,15 @@ class KafkaLog:
 
     def ends(self, topic: str) -> dict[int, int]:
         """See `hub.streams.log.Reads`. Raises LogError."""
-        return self._ahead(topic, self._ask(self._offsets(topic, self._reading.ends)))
+        return self._ahead(topic, self._ask(self._offsets(topic, self._bounds.ends)))
 
     def starts(self, topic: str) -> dict[int, int]:
         """See `hub.streams.log.Reads`. Raises LogError."""
-        return self._ahead(topic, self._ask(self._offsets(topic, self._reading.starts)))
+        return self._ahead(topic, self._ask(self._offsets(topic, self._bounds.starts)))
+
+    def kept(self, topic: str) -> Future[tuple[dict[int, int], dict[int, int]]]:
+        """Where a topic starts and ends, in the broker's offsets; for who must not block. Raises as aiokafka."""
+        return self._loop.future(self._both(topic), self.broker.patience)
 
     def counters(self) -> dict[str, int]:
         """What appends were told to count: by this process, and by others until about a second ago."""
@@ -208,13 +213,13 @@ class KafkaLog:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    async def _make(self) -> tuple[Appending, Reading]:
-        loop = asyncio.get_running_loop()
-        return Appending(self.broker, loop, self.outage, self._counting), Reading(self.broker)
+    async def _make(self) -> Appending:
+        return Appending(self.broker, asyncio.get_running_loop(), self.outage, self._counting)
 
     async def _end(self) -> None:
         await self._appending.close()
         await self._reading.close()
+        await self._bounds.close()
         if self._admin is not None:
             await self._admin.close()
 
@@ -231,9 +236,9 @@ class KafkaLog:
         found: dict[int, int] = await ask(self.named(topic), number) if number else {}
         return found
 
-    async def _bounds(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
-        starts = await self._offsets(topic, self._reading.starts)
-        return starts, await self._offsets(topic, self._reading.ends)
+    async def _both(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+        starts = await self._offsets(topic, self._bounds.starts)
+        return starts, await self._offsets(topic, self._bounds.ends)
 
     async def _administer(self) -> Admin:
         if self._admin is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -24,16 +25,16 @@ class Loop:
         Raises:
             TimeoutError: it took longer than `timeout` seconds, and was cancelled.
         """
+        return self.future(coroutine, timeout).result()
+
+    def future(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> Future[T]:
+        """As `call`, for who does not want to wait now."""
 
         async def bounded() -> T:
             async with asyncio.timeout(timeout):
                 return await coroutine
 
-        return asyncio.run_coroutine_threadsafe(bounded(), self.loop).result()
-
-    def soon(self, function: Callable[[], object]) -> None:
-        """Call it there."""
-        self.loop.call_soon_threadsafe(function)
+        return asyncio.run_coroutine_threadsafe(bounded(), self.loop)
 
     def close(self) -> None:
         """Cancel what still runs there, then end."""

@@ -13,11 +13,12 @@ from hub.streams.kafka.broker import Broker
 from hub.streams.kafka.declaring import LARGEST
 
 _WAIT: Final = 200  # milliseconds for records that are there
-_KEPT: Final = 5.0  # seconds a reader stays where it is: whoever replays reads on
+_KEPT: Final = 1.0  # seconds a reader stays where it is: whoever replays reads on
+_POLL: Final = 20  # milliseconds the broker waits for news; on a connection it answers one question after the other
 
 
 class Reading:
-    """One process's reader; used in the log's own loop."""
+    """One connection to read by; used in the log's own loop. Who asks for ends has another than who reads records."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -96,6 +97,7 @@ class Reading:
                 consumer = AIOKafkaConsumer(
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
+                    fetch_max_wait_ms=_POLL,
                     max_partition_fetch_bytes=LARGEST // 8,
                     fetch_max_bytes=LARGEST,
                     request_timeout_ms=int(self._broker.patience * 1000),
