@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
+from hub import metrics
 from hub.ingest.deadletters import Dead, letter_id
 from hub.sdk.contracts import Ok, Outcome, Pending, Retry, Sink
 from hub.sdk.errors import CredentialsError, RateLimitedError, RetryLaterError
@@ -249,6 +250,9 @@ class Worker:
         # a job that is still not done was told when it began
         news = [one for one in settled if not (one.word == "pending" and one.item.job)]
         written = receipts.write(name, news, now, took)
+        metrics.CALL.labels(name).observe(took)
+        for one in news:
+            metrics.DELIVERED.labels(name, one.word).inc()
 
         def record(connection: Connection) -> None:
             self.queue.settle(connection, settled, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from hub import metrics
 from hub.ingest.answers import RefusedError, Send, reply, say
 from hub.ingest.body import Budget, GoneError, Receive, read_body
 from hub.ingest.intake import Intake, Parcel
@@ -75,14 +77,19 @@ class Door:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; never with a 5xx but 503."""
         path: str = scope["path"]
+        source = self._own.get(path) or self._named.get(path)
+        name, began = source.name if source else "unknown", time.perf_counter()
         try:
-            taken = await self._take(scope, receive)
+            taken = await self._take(source, scope, receive)
         except GoneError:
             return
         except RefusedError as refused:
             status = 400 if refused.final and path in self._own else refused.status
+            metrics.ANSWERS.labels(name, status).inc()
             await say(send, status, {"code": refused.code, "message": str(refused)}, refused.headers)
             return
+        metrics.ANSWERS.labels(name, 200).inc()
+        metrics.ANSWERING.labels(name).observe(time.perf_counter() - began)
         if taken.answer is not None:
             await reply(send, 200, *taken.answer)
         else:
@@ -92,13 +99,20 @@ class Door:
         """By connection: events accepted, duplicates and dead letters since the start."""
         return {name: dict(counts) for name, counts in self._counts.items()}
 
+    def refuses(self) -> str | None:
+        """Why nothing is taken now, or None. Looks at the disk and asks the database: not for an event loop."""
+        try:
+            self._pressure.check()
+        except RefusedError as refused:
+            return str(refused)
+        return "what comes could not be written down" if self._down else None
+
     def close(self) -> None:
         """Finish what is in hand."""
         self._thread.shutdown()
 
-    async def _take(self, scope: Mapping[str, Any], receive: Receive) -> _Taken:
+    async def _take(self, source: Source | None, scope: Mapping[str, Any], receive: Receive) -> _Taken:
         path: str = scope["path"]
-        source = self._own.get(path) or self._named.get(path)
         if source is None:
             raise RefusedError(404, "unknown_connection", "no connection of this name is configured")
         if scope["method"] != "POST":
@@ -114,6 +128,9 @@ class Door:
             "dead_lettered": parcel.dead_lettered,
         }
         self._counts[source.name].update(counts)
+        metrics.BODIES.labels(source.name).inc(len(body))
+        for outcome, many in counts.items():
+            metrics.TAKEN.labels(source.name, outcome).inc(many)
         return _Taken(counts, source.answer(hook) if isinstance(source, Answering) else None)
 
     async def _keep(self, source: Source, hook: Webhook) -> Parcel:

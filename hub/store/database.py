@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from hub import metrics
 from hub.sdk.errors import ConfigError, RetryLaterError
 from hub.store import schema, versions
 from hub.store.bulk import insert_rows, run_rows
@@ -101,6 +102,7 @@ class Database:
             self._kind.close()
             raise
         self._kind.opened()
+        metrics.QUEUE.set_function(self._jobs.qsize)
         self._thread = threading.Thread(target=self._run, args=[writer], name="database-writer", daemon=True)
         self._thread.start()
 
@@ -156,12 +158,13 @@ class Database:
     def _commit(self, connection: Connection, works: list[_Work]) -> None:
         results: list[Any] = []
         try:
-            with connection.begin():
+            with metrics.COMMIT.time(), connection.begin():
                 for job, _ in works:
                     results.append(job(connection))
         except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in
             self._failed(connection, works, error, ended=len(results) == len(works))
             return
+        metrics.JOBS.observe(len(works))
         for (_, future), result in zip(works, results, strict=True):
             future.set_result(result)
 
@@ -187,6 +190,7 @@ class Database:
                 if not self._contended(error):
                     future.set_exception(error)
                     return
+                metrics.AGAIN.inc()
                 reason = error
             else:
                 future.set_result(result)

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DataError as BadDataError
 from sqlalchemy.exc import DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
+from hub import metrics
 from hub.sdk.errors import RetryLaterError
 from hub.store.database import ContendedError, Database
 from hub.streams.batches import MOST, Batch
@@ -126,8 +127,9 @@ class Agent:
         async with self._turn:
             while not (self._stopping or self._failed):
                 try:
-                    claim = await self._write_job(lambda connection: self.books.claim(connection, partitions))
-                    await asyncio.to_thread(self._load, claim)
+                    with metrics.LOADING.labels(self.room.name).time():
+                        claim = await self._write_job(lambda connection: self.books.claim(connection, partitions))
+                        await asyncio.to_thread(self._load, claim)
                 except Exception as error:
                     if not (_may_pass(error) or isinstance(error, FencedError)):
                         log.exception("streams.not_loaded", extra={"room": self.room.name})
@@ -139,12 +141,15 @@ class Agent:
                     self._away, self._lost_at = False, None
                     self._marked = dict(self.books.published)
                     self.publisher.again()
+                    metrics.ASSIGNMENTS.labels(self.room.name).inc()
+                    metrics.PARTITIONS.labels(self.room.name).set(len(partitions))
                     break
         self.ready.set()
 
     async def revoked(self) -> None:
         """Give everything up, once what is in hand is done; its messages are sent by us or by who has it next."""
         self._away = True
+        metrics.PARTITIONS.labels(self.room.name).set(0)
         async with self._turn:
             await self.publisher.drained(_HANDOVER)
             self.publisher.forget()
@@ -201,6 +206,7 @@ class Agent:
                 return
             try:
                 await self._transact(partial(self._step, fresh), progress, len(fresh))
+                self._count(fresh, progress)
             except FencedError as error:
                 self._fenced(error)
             except Exception as error:  # noqa: BLE001 - a room may raise anything; every way goes on below
@@ -235,6 +241,7 @@ class Agent:
                 return
             try:
                 await self._transact(lambda _: dead, progress, len(fresh))
+                self._count(fresh, progress)
             except FencedError as fenced:
                 self._fenced(fenced)
             except Exception as again:  # noqa: BLE001 - our own statements only: the database is at fault
@@ -244,7 +251,8 @@ class Agent:
 
     async def _transact(self, decide: Decide, progress: Progress, records: int = 0) -> None:
         progress.published = progress.published or self._marks(_MARK_EVERY)
-        done = await self._write_job(lambda connection: self._write(connection, decide, progress, records))
+        with metrics.TRANSACTION.labels(self.room.name).time():
+            done = await self._write_job(lambda connection: self._write(connection, decide, progress, records))
         self._outage.over()
         self.books.accept(done.progress)
         self._marked |= done.progress.published
@@ -259,7 +267,8 @@ class Agent:
         """A step and everything it comes to; runs on the database's writer thread, inside the transaction."""
         if not progress.next or connection.dialect.name != "sqlite":  # SQLite has one writer: writing progress tells
             self.books.check(connection)
-        step = decide(connection)
+        with metrics.STEP.labels(self.room.name).time():
+            step = decide(connection)
         step.write(connection)
         applied = records - step.duplicates - step.forwarded - len(step.dead) if progress.next else 0
         progress.counts = (applied, step.duplicates + progress.skipped, len(step.dead), step.forwarded)
@@ -279,6 +288,14 @@ class Agent:
             self.outbox(topic).published(connection, partition, through)
         self.books.write(connection, progress)
         return _Done(step, progress, sent)
+
+    def _count(self, fresh: Sequence[Record], progress: Progress) -> None:
+        """For whoever watches: a batch at a time, never an event."""
+        room, now = self.room.name, time.time()
+        metrics.BATCH.labels(room).observe(len(fresh))
+        metrics.AGE.observe(room, [now - record.timestamp for record in fresh])
+        for outcome, many in zip(("applied", "duplicate", "dead", "forwarded"), progress.counts, strict=True):
+            metrics.RECORDS.labels(room, outcome).inc(many)
 
     def _by_source(self, messages: Sequence[Message]) -> Mapping[int, list[Message]]:
         """Messages by the partition of ours whose sequence they carry: their own, or our first, if it is another's."""
@@ -301,6 +318,7 @@ class Agent:
 
     def _fenced(self, error: FencedError) -> None:
         log.error("streams.fenced", extra={"room": self.room.name, "reason": str(error)})
+        metrics.FENCED.labels(self.room.name).inc()
         if self._log.shared:
             self._away, self._lost_at = True, time.monotonic()
         else:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from hub import metrics
 from hub.store.database import Database
 from hub.streams.books import Books, Place
 from hub.streams.log import Entry, Log
@@ -163,5 +164,7 @@ class Publisher:
         return list(self.entries(topic, source, found, time.time()))
 
     async def _append(self, messages: Sequence[Sent]) -> None:
-        await asyncio.wrap_future(self._log.append([one.entry for one in messages]))
+        with metrics.PUBLISH.labels(self._books.room).time():
+            await asyncio.wrap_future(self._log.append([one.entry for one in messages]))
+        metrics.PUBLISHED.labels(self._books.room).inc(len(messages))
         self._books.published |= {(one.entry.topic, one.source): one.entry.sequence for one in messages}

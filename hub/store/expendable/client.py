@@ -17,6 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from hub import metrics
 from hub.sdk.errors import ConfigError
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class Expendable:
         self._errands: queue.Queue[Question[object] | None] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
         if self._client is not None:
+            metrics.REDIS.labels(name).set_function(lambda: float(not self.away))
             self._thread = threading.Thread(target=self._run, name="redis-errands", daemon=True)
             self._thread.start()
 
