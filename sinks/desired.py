@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, select
+from sqlalchemy.sql.selectable import ScalarSelect
 
 from hub.sdk.contracts import Sink
 from hub.sdk.health import Health
@@ -31,6 +32,20 @@ _SAVE: Final = _upsert.on_conflict_do_update(
         name: _upsert.excluded[name]
         for name in ("sequence", "target", "fields", "shown", "pushing", "state", "attempts", "next_at", "reason")
     },
+)
+
+
+def _of_the_newest(column: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """A column of each account's newest row of the ledger."""
+    ledger = schema.ledger
+    mine = select(column).where(ledger.c.account == schema.accounts.c.id).order_by(ledger.c.sequence.desc()).limit(1)
+    return mine.correlate(schema.accounts).scalar_subquery()
+
+
+_LATEST: Final = select(
+    schema.accounts.c.id,
+    _of_the_newest(schema.ledger.c.sequence).label("sequence"),
+    _of_the_newest(schema.ledger.c.message).label("message"),
 )
 
 
@@ -210,11 +225,5 @@ def _references(connection: Connection, accounts: Collection[str]) -> Mapping[st
 
 def _latest(connection: Connection, accounts: Collection[str]) -> dict[str, tuple[int, Health]]:
     """The newest health of each account, from the ledger."""
-    ledger = schema.ledger
-    newest = (
-        select(ledger.c.account, ledger.c.sequence, ledger.c.message)
-        .add_columns(func.max(ledger.c.sequence))  # SQLite gives the other columns of the row that has the maximum
-        .group_by(ledger.c.account)
-    )
-    rows = among(connection, newest, ledger.c.account, accounts)
-    return {row.account: (row.sequence, _health.decode(row.message)) for row in rows}
+    rows = among(connection, _LATEST, schema.accounts.c.id, accounts)
+    return {row.id: (row.sequence, _health.decode(row.message)) for row in rows if row.message is not None}

@@ -135,12 +135,6 @@ def log(tmp_path: Path) -> Iterator[SqliteLog]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as ours:
-        yield ours
-
-
-@pytest.fixture
 def open_front(log: SqliteLog, database: Database, tmp_path: Path) -> Iterator[Callable[..., Front]]:
     """Open a door of this test's own, by default to Acme."""
     with ExitStack() as closing:

@@ -24,6 +24,7 @@ from scoring.loading import load
 from scoring.model import encode, fresh
 from scoring.rescore import Rescore
 from scoring.snapshots import Label
+from tests.engines import url
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
 PARTITIONS = 4
@@ -42,7 +43,7 @@ class Room:
     def __init__(self, path: Path, *, clock: str = "wall", now: float = START, config: Config | None = None) -> None:
         self.path, self.now, self.config = path, now, config or load()
         self.clock = Clock("event" if clock == "event" else "wall", lambda: self.now)
-        self.database = Database(f"sqlite:///{path / 'hub.db'}")
+        self.database = Database(url(path))
         self.ledger = Ledger()
         self.sequences: dict[int, int] = {}
         self.offsets = itertools.count()

@@ -10,6 +10,8 @@ from scoring import archive
 from scoring.clock import DAY
 from tests.scoring.room import START, Room, event
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 @pytest.fixture
 def wall(tmp_path):

@@ -10,6 +10,8 @@ from scoring.explain import explain
 from scoring.scorers import Scorers
 from tests.scoring.room import START, Room, event
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 @pytest.fixture
 def room(tmp_path):

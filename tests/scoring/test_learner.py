@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -22,12 +21,6 @@ from tests.scoring.judging import MEASURES, config, customers, judge
 
 CONFIG = config()
 DAY = 86_400.0
-
-
-@pytest.fixture
-def database(tmp_path) -> Iterator[Database]:
-    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as database:
-        yield database
 
 
 class Clock:

@@ -11,6 +11,7 @@ import hub
 from hub.store.database import Database
 from scoring.loading import load, remember, remembered
 from scoring.scorer import Scorer
+from tests.engines import url
 
 RETAIL = Path(__file__).parents[2] / "examples" / "online-retail" / "scoring"
 MEASURE = "{name: logins, family: count, kinds: [session.started], dimension: use, label: x, direction: up}"
@@ -120,9 +121,10 @@ def test_what_is_no_folder_and_what_is_no_text_are_errors(folder):
         load(folder)
 
 
+@pytest.mark.usefixtures("engine")
 def test_a_configuration_is_remembered_under_its_version(tmp_path):
     config = load()
-    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as database:
+    with Database(url(tmp_path)) as database:
         for at in (1.0, 2.0):
             database.write(lambda connection, at=at: remember(connection, config, at)).result()
         with database.read() as connection:

@@ -10,6 +10,8 @@ from hub.store.questions import account
 from scoring.clock import DAY
 from tests.scoring.room import START, Room, event
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 @pytest.fixture
 def room(tmp_path):

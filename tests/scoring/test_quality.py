@@ -12,6 +12,7 @@ from hub.store import schema
 from hub.store.database import Database
 from scoring.model import ENOUGH, Missing, encode, fresh
 from scoring.quality import area, judge, quality, within
+from tests.engines import url
 from tests.scoring.judging import config
 
 
@@ -136,17 +137,19 @@ def test_an_expert_that_came_later_is_judged_by_what_it_predicted():
     assert _skill(found, "adagrad") is None
 
 
+@pytest.mark.usefixtures("engine")
 def test_before_any_label_there_is_nothing_to_say_and_it_says_so(tmp_path):
-    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as database, database.read() as connection:
+    with Database(url(tmp_path)) as database, database.read() as connection:
         found = quality(connection)
     assert (found.labels, found.accounts, found.skills, found.gain) == (0, 0, [], None)
     assert found.weights == {"scorecard": 1.0}
     assert found.missing == Missing(ENOUGH, 10, 10)
 
 
+@pytest.mark.usefixtures("engine")
 def test_it_reads_the_newest_labels_and_the_newest_model(tmp_path):
     model = fresh(config())
-    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as database:
+    with Database(url(tmp_path)) as database:
 
         def fill(connection):
             for i in range(30):

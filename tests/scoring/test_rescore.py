@@ -11,6 +11,8 @@ from hub.store import schema
 from scoring.clock import DAY
 from tests.scoring.room import START, Room, event
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 @pytest.fixture
 def room(tmp_path):

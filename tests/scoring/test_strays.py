@@ -8,6 +8,8 @@ from sqlalchemy import select
 from hub.store import schema
 from tests.scoring.room import Room, event
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 @pytest.fixture
 def room(tmp_path):

@@ -15,6 +15,8 @@ from scoring.loading import load
 from scoring.model import fresh
 from tests.scoring.room import START, Room, event
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 MIDNIGHT = START - START % DAY
 
 

@@ -23,6 +23,7 @@ from sinks.desired import Fields
 from sinks.email.settings import EmailSettings
 from sinks.email.sink import Email
 from sinks.publishing import to_log
+from tests.engines import url
 from tests.sinks.kit import Crm, flaky, health, record
 
 ACCOUNTS = [f"acc_{n}" for n in range(12)]
@@ -33,7 +34,7 @@ class Run:
 
     def __init__(self, folder: Path, crm: Crm, email: Email) -> None:
         self.log = SqliteLog(folder / "streams.db", 4)
-        self.database = Database(f"sqlite:///{folder / 'hub.db'}")
+        self.database = Database(url(folder))
         self.streams = Streams(self.database, self.log)
         self.deliveries = Deliveries(self.database, [crm, email], to_log(self.log, time.time), rng=Random(1))
         self.streams.add(Alerts(["success@hub.example"]), app="success")
@@ -65,7 +66,7 @@ class Run:
 
 
 def _prepare(folder: Path) -> None:
-    with Database(f"sqlite:///{folder / 'hub.db'}") as database:
+    with Database(url(folder)) as database:
         at = {"how": "record", "at": 0.0}
         rows = [{"reference": f"crm:{a}", "account": a, **at} for a in ACCOUNTS]
         known = [

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 import hub
 from hub.store.database import Database
@@ -13,14 +12,9 @@ from hub.store.schema import profiles
 from hub.streams.room import Record
 from hub.streams.topics import ACTIONS
 from hub.success.alerts import Alerts
+from tests.engines import url
 
 NOW = 1_772_359_200.0
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as opened:
-        yield opened
 
 
 def _record(sequence: int, score: float, band: hub.Band, was: hub.Band | None, account: str = "acc_1") -> Record:
@@ -120,7 +114,7 @@ def test_a_fall_is_told_once_across_restarts_and_batches_cut_otherwise(tmp_path:
     for n, sizes in enumerate(cuts):
         rest, keys = list(moves), []
         for size in sizes:
-            with Database(f"sqlite:///{tmp_path / f'{n}.db'}") as database:  # a restart between any two batches
+            with Database(url(tmp_path, f"{n}.db")) as database:  # a restart between any two batches
                 keys += [a.key for a in _run(database, _alerts(), rest[:size])]
             rest = rest[size:]
         heard.append(keys)

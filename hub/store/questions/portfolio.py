@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from hub.sdk.health import Band
 from hub.store.questions import paging
 from hub.store.schema import accounts, links, profiles
+from hub.store.whole import Whole
 
 BANDS: Final[tuple[Band, ...]] = ("at_risk", "watch", "steady", "thriving", "left")
 BIN: Final = 2.5  # points of health in a bar of the spread
@@ -111,7 +112,8 @@ _COLUMNS = (
 )
 _TITLE = func.lower(func.coalesce(profiles.c.name, profiles.c.domain))
 # money a month that is expected to be lost; among those that pay nothing, or nobody knows what, risk alone decides
-_STAKE = func.coalesce(accounts.c.risk, 0.0) * (func.max(func.coalesce(profiles.c.mrr, 0.0), 0.0) + 1e-6)
+_PAID = case((profiles.c.mrr > 0.0, profiles.c.mrr), else_=0.0)
+_STAKE = func.coalesce(accounts.c.risk, 0.0) * (_PAID + 1e-6)
 _SORTS: Final[Mapping[str, tuple[ColumnElement[Any], Literal["text", "number"]]]] = {
     "name": (_TITLE, "text"),
     "health": (accounts.c.health, "number"),
@@ -128,12 +130,13 @@ SORTS: Final = tuple(f"{sign}{name}" for name in _SORTS for sign in ("", "-"))
 
 def spread(connection: Connection) -> Spread:
     """Count the whole portfolio in one pass."""
-    bar = func.min(func.cast(accounts.c.health / BIN, accounts.c.partition.type), BINS - 1)
+    place = Whole(accounts.c.health / BIN)
+    bar = case((place < BINS, place), (place >= BINS, BINS - 1)).label("bar")
     asked = (
         select(accounts.c.band, profiles.c.currency, bar, func.count(), func.sum(profiles.c.mrr))
         .select_from(_ALL)
         .where(_HERE)
-        .group_by(accounts.c.band, profiles.c.currency, bar)
+        .group_by(accounts.c.band, profiles.c.currency, "bar")
     )
     count = _Count()
     for band, currency, place, number, money in connection.execute(asked):
@@ -188,7 +191,7 @@ def follow(connection: Connection, wanted: Wanted, *, limit: int, cursor: str | 
 
 def ids(connection: Connection, wanted: Wanted) -> list[str]:
     """Ids of all that are wanted, by name; for orders the database does not know."""
-    asked = select(accounts.c.id).select_from(_ALL).where(_where(wanted)).order_by(_TITLE, accounts.c.id)
+    asked = select(accounts.c.id).select_from(_ALL).where(_where(wanted)).order_by(_TITLE.nulls_first(), accounts.c.id)
     return list(connection.scalars(asked))
 
 

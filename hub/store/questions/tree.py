@@ -22,7 +22,7 @@ def parts(connection: Connection, account: str, limit: int = 100) -> list[str]:
         select(profiles.c.account)
         .where(profiles.c.parent.in_(own) | (profiles.c.parent == account))
         .where(profiles.c.merged_into.is_(None), profiles.c.account != account)
-        .order_by(profiles.c.name, profiles.c.account)
+        .order_by(profiles.c.name.nulls_first(), profiles.c.account)
         .limit(limit)
     )
     return list(connection.scalars(asked))
