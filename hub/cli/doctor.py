@@ -20,6 +20,7 @@ from hub.cli.output import Json, answer, plain, print_json
 from hub.registry import Configured, Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
+from hub.store.expendable.client import connect
 from hub.store.questions import way
 from hub.streams.accounting import Books, archived, books
 from hub.streams.sqlite.logfile import LogReader, path_of
@@ -106,9 +107,11 @@ def _connected(configured: Configured) -> Check:
 def _reachable(settings: Settings) -> Iterator[Check]:
     if settings.redis_url:
         try:
-            redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2).ping()
+            connect(settings.redis_url.get_secret_value()).ping()
             yield Check("redis", "ok", "answers")
-        except (redis.RedisError, ValueError) as error:
+        except ConfigError as error:
+            yield Check("redis", "wrong", str(error))
+        except redis.RedisError as error:
             yield Check("redis", "wrong", f"PULSEHUB_REDIS_URL does not answer: {error}")
     if settings.smtp_url:
         url = urlsplit(settings.smtp_url.get_secret_value())

@@ -1,7 +1,9 @@
 """Two doors that tell each other through Redis which ids are in the log."""
 
 import itertools
+import random
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime
@@ -17,6 +19,8 @@ from hub.ingest.intake import Intake, seal
 from hub.store.database import Database
 from hub.store.expendable.client import Expendable
 from hub.store.schema import seen
+from hub.streams.sqlite.log import SqliteLog
+from hub.streams.topics import EVENTS as EVENTS_TOPIC
 from tests.servers.cache import Redis
 from tests.servers.program import ServerError
 
@@ -58,11 +62,12 @@ class Door:
     def __init__(self, log, database, url, name):
         self.redis = Expendable(url, name)
         self.intake = Intake(log, database, self.redis)
+        self.last = Future()
 
     def take(self, events):
         """What it took and what it left out as known already."""
         parcel = self.intake.pack(events, NOW.timestamp())
-        self.intake.append(parcel)
+        self.last = self.intake.append(parcel)
         return [event for event, fresh in zip(events, parcel.fresh, strict=True) if not fresh]
 
     def settle(self):
@@ -129,7 +134,7 @@ def test_no_event_is_left_out_that_is_not_in_the_log_whatever_fails_in_whatever_
                 case ("settle", door):
                     doors[door].settle()
                 case ("flush", door):
-                    doors[door].redis.ask(lambda redis: redis.flushall())
+                    doors[door].redis.ask(flush)
 
 
 def test_what_one_door_took_the_other_leaves_out_before_it_is_applied(doors):
@@ -150,6 +155,47 @@ def test_while_redis_is_away_the_table_of_applied_ids_decides(server, database, 
     assert known.among([digest, digest_of("crm", "new")]) == {digest}
     server.start()
     assert known.among([digest, digest_of("crm", "new")]) == {digest}
+
+
+@pytest.mark.parametrize("fault", ["stop", "pause", "flush"])
+def test_whatever_happens_to_redis_under_load_every_event_is_in_the_log(server, database, tmp_path, fault, caplog):
+    """Two doors, 4,000 sendings of 2,000 events in chance order, and Redis goes and comes in the middle."""
+    rng = random.Random(4)
+    events = [
+        seal(hub.Event(id=f"{fault}{n}", kind="ticket.opened", account="crm:account:1", occurred_at=NOW), "crm", NOW)
+        for n in range(2_000)
+    ]
+    sendings = [*events, *events]
+    rng.shuffle(sendings)
+    log, name = SqliteLog(tmp_path / "streams.db", 4), f"doors{next(NAMES)}"
+    log.declare(EVENTS_TOPIC)
+    slowest = 0.0
+    with closing(log), closing(Door(log, database, server.url, name)) as one:
+        with closing(Door(log, database, server.url, name)) as two:
+            for at in range(0, len(sendings), 20):
+                if at == 1_000:
+                    {"stop": server.stop, "pause": server.pause, "flush": lambda: one.redis.ask(flush)}[fault]()
+                if at == 3_000:
+                    {"stop": server.start, "pause": server.resume, "flush": lambda: None}[fault]()
+                begun = time.monotonic()
+                rng.choice((one, two)).take(sendings[at : at + 20])
+                slowest = max(slowest, time.monotonic() - begun)
+            for door in (one, two):
+                door.last.result(5)
+                while door.redis.away and time.monotonic() < begun + 10:
+                    door.redis.ask(lambda redis: redis.ping())
+                    threading.Event().wait(0.01)
+        ends = log.ends("events")
+        kept = [record.value for partition, end in ends.items() for record in log.read("events", {partition: 0}, end)]
+    assert set(kept) == {event.written for event in events}
+    assert len(kept) < len(sendings)  # the doors' memories and the time before left some out
+    assert slowest < 1.0
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("hub.store.expendable")]
+    assert said.count("redis.down") == said.count("redis.back") == (0 if fault == "flush" else 2)  # by each door
+
+
+def flush(redis):
+    redis.flushall()
 
 
 def test_a_door_without_a_redis_remembers_by_itself(database):

@@ -44,7 +44,7 @@ class Expendable:
     def __init__(self, url: str | None, name: str = "hub", clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self._clock = clock
-        self._client = _client(url) if url else None
+        self._client = connect(url) if url else None
         self._lock = threading.Lock()
         self._failures = 0
         self._failed_at = 0.0
@@ -147,7 +147,12 @@ class Expendable:
         return COOL_DOWN[min(self._failures, len(COOL_DOWN) - 1)]
 
 
-def _client(url: str) -> redis.Redis:
+def connect(url: str) -> redis.Redis:
+    """A client that waits no longer than we do; it connects when it is first asked.
+
+    Raises:
+        ConfigError: the URL cannot be read.
+    """
     try:
         client = redis.Redis.from_url(
             url,
