@@ -25,7 +25,7 @@ from hub.store.upserts import insert
 T = TypeVar("T")
 TERM: Final = 15.0  # seconds
 _MARGIN: Final = 0.9  # of a term; a holder stops that much earlier than others may begin
-_ABSURD: Final = 2.0  # terms ahead: nobody writes that; the clock it was written by began anew
+_ABSURD: Final = 10 * TERM  # seconds ahead: nobody writes that; the clock it was written by began anew, or was set
 _NOBODY: Final = ""
 
 
@@ -177,7 +177,7 @@ class Leases:
         return 0.0 if self.alone else now + self.seconds
 
     def _over(self, now: ColumnElement[float]) -> ColumnElement[bool]:
-        absurd = rows.c.until > now + self.seconds * _ABSURD
+        absurd = rows.c.until > now + _ABSURD
         return or_(rows.c.until <= now, absurd, rows.c.holder == self.holder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -21,22 +21,10 @@ from hub.store.schema import leases, receipts
 from sinks.delivery import Deliveries, queue_of
 from sinks.outcomes import JOB_LIFE
 from sinks.worker import Worker
+from tests.engines import url
 from tests.sinks.kit import Bench, Clock, Crm, Pager, action, health
-from tests.urls import KINDS, fresh
 
 PATIENCE = 60.0
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with fresh(request.param, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    with Database(url) as opened:
-        yield opened
 
 
 class Line:
@@ -505,9 +493,9 @@ def test_fifty_takeovers_at_the_worst_moments_end_at_the_newest_value(database: 
     assert storm.killed > 0
 
 
-def test_of_two_that_deliver_one_pushes_and_the_other_goes_on_when_it_dies(url: str) -> None:
-    crm = Crm()
-    with Database(url) as one, Database(url) as two:
+def test_of_two_that_deliver_one_pushes_and_the_other_goes_on_when_it_dies(database: Database, tmp_path: Path) -> None:
+    crm, one = Crm(), database
+    with Database(url(tmp_path)) as two:
         bench = Bench(two, crm)
         bench.link("acc_0", "crm:0")
 
@@ -542,9 +530,9 @@ def test_of_two_that_deliver_one_pushes_and_the_other_goes_on_when_it_dies(url: 
     assert crm.shown == {"0": [1, 2, 3, 4, 9]}
 
 
-def test_who_stops_hands_over_within_a_second_and_its_call_is_not_repeated(url: str) -> None:
-    crm = Crm()
-    with Database(url) as one, Database(url) as two:
+def test_who_stops_hands_over_within_a_second_and_its_call_is_not_repeated(database: Database, tmp_path: Path) -> None:
+    crm, one = Crm(), database
+    with Database(url(tmp_path)) as two:
         bench = Bench(two, crm)
         bench.link("acc_0", "crm:0")
 
@@ -563,3 +551,32 @@ def test_who_stops_hands_over_within_a_second_and_its_call_is_not_repeated(url: 
 
         assert asyncio.run(live()) < 1.0
     assert crm.shown == {"0": [1]}
+
+
+def test_who_delivers_obeys_within_a_second_what_another_process_was_told(database: Database, tmp_path: Path) -> None:
+    crm = Crm()
+    with Database(url(tmp_path)) as other:
+        bench = Bench(other, crm)
+        bench.link("acc_0", "crm:0")
+
+        async def live() -> None:
+            delivers = Deliveries(database, [crm], bench.log.publish, leases=Leases(database, "worker"))
+            pages = Deliveries(other, [crm], bench.log.publish, leases=Leases(other, "web"))  # never started
+            await delivers.start()
+            await _until(lambda: delivers.holds)
+            await pages.pause("crm", "moving house")
+            await asyncio.to_thread(bench.show, (1, health("acc_0", 1.0)))
+            await asyncio.sleep(1.2)
+            assert crm.shown == {}
+            crm.behave = lambda d: [hub.Reject("no such field")] * len(d)
+            await pages.resume("crm")
+            await _until(lambda: [row.state for row in bench.rows()] == ["rejected"])
+            crm.behave = lambda _: None
+            assert await pages.replay("crm") == 1
+            assert await _until(lambda: crm.shown == {"0": [1]}) < 2.0
+            await _until(lambda: [row.state for row in bench.rows()] == ["shown"])
+            assert await pages.again("crm") == 1
+            assert await _until(lambda: crm.shown == {"0": [1, 1]}) < 2.0
+            await delivers.stop()
+
+        asyncio.run(live())

@@ -4,8 +4,6 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +12,6 @@ from sqlalchemy import select, update
 from hub.store.database import Database
 from hub.store.heartbeats import SILENT, Heartbeats, alive, identity
 from hub.store.schema import processes
-from tests.urls import KINDS, fresh
-
-
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    with fresh(request.param, tmp_path) as url, Database(url) as opened:
-        yield opened
 
 
 def _alive(database: Database, *args: Any, **more: Any) -> list[Any]:

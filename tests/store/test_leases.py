@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +19,7 @@ from hub.store.leases import Lease, LeaseLostError, Leases
 from hub.store.led import LOOK, Led
 from hub.store.schema import counters
 from hub.store.schema import leases as rows
-from tests.urls import KINDS, fresh
+from tests.engines import url
 
 
 class Clock:
@@ -25,12 +28,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    with fresh(request.param, tmp_path) as url, Database(url) as opened:
-        yield opened
 
 
 def _over(database: Database, name: str = "one") -> None:
@@ -196,31 +193,33 @@ def test_whoever_is_alone_waits_for_nobody_and_leaves_no_term_behind(database: D
     assert _noted(database) == {"alone"}
 
 
-def test_a_clock_that_began_anew_holds_nobody_up(tmp_path: Path) -> None:
-    with Database(f"sqlite:///{tmp_path / 'hub.db'}") as database:
-        before, after = Clock(5_000_000.0), Clock(30.0)  # seconds since the machine started
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_clock_that_began_anew_holds_nobody_up(database: Database) -> None:
+    before, after = Clock(5_000_000.0), Clock(30.0)  # seconds since the machine started
 
-        async def live() -> None:
-            await _take(Leases(database, "a", clock=before))
-            assert await Leases(database, "b", clock=before).acquire("one") is None
-            assert await Leases(database, "b", clock=after).acquire("one") is not None
+    async def live() -> None:
+        await _take(Leases(database, "a", clock=before))
+        assert await Leases(database, "b", clock=before).acquire("one") is None
+        assert await Leases(database, "b", clock=after).acquire("one") is not None
 
-        asyncio.run(live())
-
-
-def test_on_postgresql_the_servers_clock_decides_and_ours_does_not(tmp_path: Path) -> None:
-    with fresh("postgresql", tmp_path) as url, Database(url) as database:
-
-        async def live() -> None:
-            await _take(Leases(database, "a", clock=Clock(-1e9)))
-            assert await Leases(database, "b", clock=Clock(1e9)).acquire("one") is None
-
-        asyncio.run(live())
-        assert _row(database).until == pytest.approx(time.time() + 15, abs=5)
+    asyncio.run(live())
 
 
-def test_a_lease_whose_holder_is_stopped_inside_a_transaction_holds_nobody_up(tmp_path: Path) -> None:
-    with fresh("postgresql", tmp_path) as url, Database(url) as database, Database(url) as other:
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_on_postgresql_the_servers_clock_decides_and_ours_does_not(database: Database) -> None:
+    async def live() -> None:
+        await _take(Leases(database, "a", clock=Clock(-1e9)))
+        assert await Leases(database, "b", clock=Clock(1e9)).acquire("one") is None
+
+    asyncio.run(live())
+    assert _row(database).until == pytest.approx(time.time() + 15, abs=5)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_lease_whose_holder_is_stopped_inside_a_transaction_holds_nobody_up(
+    database: Database, tmp_path: Path
+) -> None:
+    with Database(url(tmp_path)) as other:
 
         async def live() -> None:
             a = await _take(Leases(database, "a"))
@@ -356,6 +355,53 @@ def test_a_database_that_cannot_be_asked_is_said_once_and_once_when_it_is_back(
 
     asyncio.run(Led(Failing(database, "a"), "one", work, rng=Random(1)).run())
     assert [r.message for r in caplog.records] == ["leases.halted", "leases.back"]
+
+
+_HOLDER = """
+import asyncio, sys
+from hub.store.database import Database
+from hub.store.leases import Leases
+from hub.store.led import Led
+
+async def work(lease):
+    print("holds", flush=True)
+    while True:
+        before = lease.left()
+        if before > 0:
+            print("acts", flush=True)
+        await asyncio.sleep(0.01)
+
+async def main():
+    with Database(sys.argv[1]) as database:
+        await Led(Leases(database, "other", 1.0), "one", work).run()
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_was_stopped_acts_no_more_when_it_goes_on(database: Database, tmp_path: Path) -> None:
+    """Another has it meanwhile; it did not need to be told."""
+    command = [sys.executable, "-c", _HOLDER, url(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout
+            assert other.stdout.readline() == "holds\n"
+            other.send_signal(signal.SIGSTOP)
+
+            async def live() -> None:
+                leases = Leases(database, "us", 100.0)
+                await _until(lambda: leases._free("one"))
+                ours = await _take(leases)
+                other.send_signal(signal.SIGCONT)
+                await asyncio.sleep(1.0)
+                await ours.write(_note("ours"))
+
+            asyncio.run(live())
+        finally:
+            other.kill()
+        told = other.stdout.read().split()
+    assert set(told) <= {"acts"}  # it never held it again
+    assert len(told) < 60  # and acted only before it was stopped: a second of going on would be a hundred
 
 
 def test_the_clock_of_the_machine_only_goes_on() -> None:
