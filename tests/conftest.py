@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from tests.engines import database, engine
+from tests.engines import bare, database, engine
 from tests.servers import shared
 
-__all__ = ["database", "engine"]  # fixtures
+__all__ = ["bare", "database", "engine"]  # fixtures
 
 
 def pytest_configure(config):

@@ -48,6 +48,17 @@ def database(engine, tmp_path) -> Iterator[Database]:
         yield opened
 
 
+@pytest.fixture
+def bare(engine, tmp_path) -> Iterator[str]:
+    """URL of a database in which nobody ever was; several may be open at it."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.db'}"
+        return
+    name = _new()
+    yield server_url(name)
+    ask(_main(), f"drop database {name} with (force)")
+
+
 def url(folder: Path, name: str = "hub.db") -> str:
     """Of the database of that name in a folder: the same whenever it is asked for, and empty at first."""
     if _now[0] == "sqlite":
@@ -68,16 +79,18 @@ def ask(name: str, *statements: str) -> None:
 
 
 def _create() -> str:
-    name = f"pulsehub_test_{os.getpid()}_{len(_made)}"
+    name = _new()
+    Database(server_url(name)).close()
+    return name
+
+
+def _new(encoding: str = "UTF8") -> str:
     if not _made:
         atexit.register(_drop)
-    ask(
-        _main(),
-        f"drop database if exists {name} with (force)",
-        f"create database {name} template template0 encoding 'UTF8'",
-    )
+    name = f"pulsehub_test_{os.getpid()}_{len(_made)}"
     _made.append(name)
-    Database(server_url(name)).close()
+    ask(_main(), f"drop database if exists {name} with (force)")
+    ask(_main(), f"create database {name} template template0 encoding '{encoding}'")
     return name
 
 

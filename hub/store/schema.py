@@ -19,8 +19,8 @@ from sqlalchemy import (
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 1
-SPEAKS = 1  # the oldest program that may still work on what this one writes
+VERSION = 2  # also the number of the newest step in `hub.store.migrations`
+SPEAKS = 2  # the oldest program that may still work on what this one writes
 metadata = MetaData()
 
 # texts compare and sort by their bytes, as on SQLite, whatever language the server speaks

@@ -7,14 +7,33 @@ line a schema only grows, so a program of yesterday runs beside the one of today
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, insert, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    delete,
+    insert,
+    inspect,
+    select,
+)
 
 from hub.sdk.errors import ConfigError
 from hub.store import schema
 
-FIRST = 1  # the schema of release 0.1.0, which did not say who may work on it
+_META: Final = schema.meta
+_SAID: Final = {"schema": str(schema.VERSION), "speaks": str(schema.SPEAKS)}
+_RECORD: Final = Table(  # as Alembic makes it
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 
 class Found(NamedTuple):
@@ -54,21 +73,33 @@ def ensure(engine: Engine, lock: Callable[[Connection], None], name: str) -> Non
     """Make the tables what this program needs; one process at a time does it, the others find it done."""
     with engine.connect() as connection, connection.begin():
         lock(connection)
-        found = _look(connection)
+        tables = inspect(connection).get_table_names()
+        rows = connection.execute(select(_META.c.key, _META.c.value)).all() if _META.name in tables else ()
+        found = Found.of(tables, dict(rows))
         refuse(found, name)
         if found.schema is None:
             _create(connection)
-
-
-def _look(connection: Connection) -> Found:
-    tables = inspect(connection).get_table_names()
-    meta = schema.meta
-    rows = connection.execute(select(meta.c.key, meta.c.value)).all() if meta.name in tables else ()
-    return Found.of(tables, dict(rows))
+        elif found.schema < schema.VERSION:
+            _upgrade(connection, found.schema, recorded=_RECORD.name in tables)
 
 
 def _create(connection: Connection) -> None:
     """All of today's tables at once, as the steps would have made them (a test holds the two equal)."""
-    schema.metadata.create_all(connection)
-    said = {"schema": schema.VERSION, "speaks": schema.SPEAKS}
-    connection.execute(insert(schema.meta), [{"key": key, "value": str(value)} for key, value in said.items()])
+    schema.metadata.create_all(connection, checkfirst=False)
+    _RECORD.create(connection, checkfirst=False)
+    connection.execute(insert(_RECORD).values(version_num=f"{schema.VERSION:04}"))
+    _say(connection)
+
+
+def _upgrade(connection: Connection, number: int, *, recorded: bool) -> None:
+    from hub.store import migrations  # noqa: PLC0415 - Alembic takes a third of a second, and is seldom needed
+
+    if not recorded:
+        migrations.stamp(connection, number)
+    migrations.upgrade(connection)
+    _say(connection)
+
+
+def _say(connection: Connection) -> None:
+    connection.execute(delete(_META).where(_META.c.key.in_(_SAID)))
+    connection.execute(insert(_META), [{"key": key, "value": value} for key, value in _SAID.items()])
