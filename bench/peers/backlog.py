@@ -44,10 +44,9 @@ def backlog(events: int, accounts: int) -> list[Told]:
 
 
 def fill(broker: str, topic: str, told: Sequence[Told], partitions: int) -> None:
-    """A new topic with these events, as the door would have appended them."""
+    """Put these events on a topic, as the door would have appended them."""
 
     async def main() -> None:
-        await _make(broker, topic, partitions)
         sender = await producer(broker)
         try:
             await publish(sender, topic, [_message(entry) for entry in entries(told, partitions)])
@@ -74,6 +73,37 @@ def published(broker: str, topic: str, partitions: int) -> list[Health]:
             return found
 
     return asyncio.run(main())
+
+
+def arrived(broker: str, topic: str, partitions: int, records: int, patience: float = 30.0) -> None:
+    """Wait until so many records are on a topic. Raises TimeoutError."""
+
+    async def main() -> None:
+        async with _reader(broker, topic, partitions) as (reader, ends):
+            while sum(ends.values()) < records:
+                await asyncio.sleep(0.01)
+                ends = await reader.end_offsets(list(ends))  # noqa: PLW2901 - what was asked before is of no use
+
+    asyncio.run(asyncio.wait_for(main(), patience))
+
+
+def assigned(broker: str, group: str, members: int, patience: float) -> None:
+    """Wait until a consumer group has so many members, and has divided its partitions. Raises TimeoutError."""
+
+    async def main() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        try:
+            while True:
+                for answer in await admin.describe_consumer_groups([group]):
+                    _, _, state, _, _, there, *_ = answer.groups[0]
+                    if state == "Stable" and len(there) == members:
+                        return
+                await asyncio.sleep(0.1)
+        finally:
+            await admin.close()
+
+    asyncio.run(asyncio.wait_for(main(), patience))
 
 
 async def _make(broker: str, topic: str, partitions: int) -> None:

@@ -17,7 +17,7 @@ from bench.peers.venv import PYTHON, ROOT
 from bench.servers import Parts
 
 PARTITIONS: Final = 8
-PATIENCE: Final = 900.0  # seconds for one run
+PATIENCE: Final = 300.0  # seconds for one run
 
 
 class Engine(NamedTuple):

@@ -1,30 +1,36 @@
-"""Runs of Pulsehub: one worker or several on one backlog, each a process of its own."""
+"""Runs of Pulsehub: one worker or several on one backlog, each a process of its own.
+
+Several do not begin as one: the first would get all partitions and be far ahead before it gave some up. So they are
+given their partitions while there is nothing to do, then the backlog comes at once, and the clock starts when all of
+it is there and all of them have begun; what was applied before does not count. One worker is measured like several.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 import psycopg
 
-from bench.peers.backlog import Backlog, published
+from bench.peers.backlog import Backlog, arrived, assigned, fill, published
 from bench.peers.check import OURS
 from bench.peers.engines import PARTITIONS, PATIENCE, EngineError, Ran, answer
 from bench.peers.job import Job
 from bench.peers.venv import PYTHON, ROOT
 from bench.servers import Parts
-from bench.traffic import Told, fill
+from bench.traffic import Told
 from hub.store.database import Database
 from hub.streams.opening import open_log
-from hub.streams.topics import HEALTH
+from hub.streams.topics import ALL, EVENTS, HEALTH
 
+_ASSIGNED: Final = 60.0  # seconds for workers to start and to divide the partitions
 _EVERY: Final = 0.02  # seconds between two looks whether all is done
 _APPLIED: Final = "select coalesce(sum(next), 0) from offsets where room = 'scoring.rescore'"
-_UNSENT: Final = "select count(*) from outlets where published < next - 1"
+_MOVED: Final = "select count(*) from ledger"
 
 
 def run(workers: int, told: Sequence[Told], backlog: Backlog, parts: Parts, name: str) -> Ran:
@@ -36,22 +42,36 @@ def run(workers: int, told: Sequence[Told], backlog: Backlog, parts: Parts, name
     url, broker = parts.fresh(name), f"kafka://{parts.broker}/{name}"
     with Database(url) as database:
         stream = open_log(broker, PARTITIONS, database)
-        fill(stream, told)
-        health = stream.named(HEALTH.name)
+        for spec in ALL:
+            stream.declare(spec)
+        events, health, group = stream.named(EVENTS.name), stream.named(HEALTH.name), stream.app("scoring")[0]
         stream.close()
     with tempfile.TemporaryDirectory(prefix="pulsehub-bench-") as folder:
-        job = Job("", broker, url, "", "", name, PARTITIONS, backlog.records, folder)
+        job = Job("", broker, url, events, health, group, PARTITIONS, backlog.records, folder)
         children = [_worker(job) for _ in range(workers)]
         try:
-            ended = _done(children, url, backlog.records)
-            took = [answer("bench.peers.worker", child, *child.communicate()) for child in children]
-        finally:
+            assigned(parts.broker, group, workers, _ASSIGNED)
+            fill(parts.broker, events, told, PARTITIONS)
+            filled = time.monotonic()
+            seen = _watch(children, url, backlog.records, lambda rows: arrived(parts.broker, health, PARTITIONS, rows))
+        except (EngineError, TimeoutError) as error:
             for child in children:
-                child.kill()
+                child.terminate()
+            said = b"".join(child.communicate()[1][-2_000:] for child in children)
+            raise EngineError(f"{error}: {said.decode()}") from None
+        took = [answer("bench.peers.worker", child, *child.communicate()) for child in children]
     faults = backlog.expected.faults(url, OURS, published(parts.broker, health, PARTITIONS))
     parts.drop(name)
-    wall = ended - min(one.began for one in took)
-    return Ran(backlog.distinct / wall, backlog.distinct / sum(one.cpu for one in took), faults)
+    began = max(filled, *(one.began for one in took))
+    left = backlog.records - max((applied for at, applied in seen if at <= began), default=0)
+    if not left:
+        raise EngineError("all was done before all workers had begun: give them more events")
+    share = backlog.distinct / backlog.records
+    return Ran(
+        share * left / (seen[-1][0] - began),
+        backlog.distinct / sum(one.cpu for one in took),
+        faults,
+    )
 
 
 def _worker(job: Job) -> subprocess.Popen[bytes]:
@@ -64,13 +84,23 @@ def _worker(job: Job) -> subprocess.Popen[bytes]:
     )
 
 
-def _done(children: Sequence[subprocess.Popen[bytes]], url: str, records: int) -> float:
-    """When all was committed and published, by the monotonic clock. Raises EngineError."""
+def _watch(
+    children: Sequence[subprocess.Popen[bytes]], url: str, records: int, arrived: Callable[[int], None]
+) -> list[tuple[float, int]]:
+    """How many were applied at which moments of the monotonic clock, until all are, and what they moved has `arrived`.
+
+    Raises:
+        EngineError: it came to nothing.
+    """
     deadline = time.monotonic() + PATIENCE
+    seen = []
     with psycopg.connect(url, autocommit=True) as connection:
         while time.monotonic() < deadline and all(child.poll() is None for child in children):
-            applied, unsent = (connection.execute(asked).fetchone() for asked in (_APPLIED, _UNSENT))
-            if applied == (records,) and unsent == (0,):
-                return time.monotonic()
+            (applied,) = connection.execute(_APPLIED).fetchone() or (0,)
+            if applied == records:
+                (rows,) = connection.execute(_MOVED).fetchone() or (0,)
+                arrived(rows)
+                return [*seen, (time.monotonic(), int(applied))]
+            seen.append((time.monotonic(), int(applied)))
             time.sleep(_EVERY)
     raise EngineError("not all was done in time, or a worker ended before")

@@ -13,7 +13,7 @@ from typing import Final
 import psycopg
 
 from bench.peers import engines, ours, venv
-from bench.peers.backlog import Backlog, backlog, fill
+from bench.peers.backlog import Backlog, backlog, fill, make
 from bench.peers.check import Expected
 from bench.peers.engines import EngineError, Ran
 from bench.result import Result, at_least, median, told
@@ -50,6 +50,7 @@ def take_turns(parts: Parts, events: int, accounts: int, rounds: int) -> Rounds:
     def log_of(size: int) -> tuple[Backlog, list[Told]]:
         if size not in logs:
             told = backlog(size, accounts)
+            make(parts.broker, f"backlog-{size}", engines.PARTITIONS)
             fill(parts.broker, f"backlog-{size}", told, engines.PARTITIONS)
             logs[size] = Backlog(f"backlog-{size}", len(told), size, Expected(told)), told
         return logs[size]
