@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -181,7 +181,7 @@ class Asked(NamedTuple):
     labels: tuple[str, ...] = ()
     kind: Literal["gauge", "counter"] = "gauge"
 
-    def told(self, values: Mapping[tuple[str, ...] | str, float] | float) -> Metric:
+    def told(self, values: Mapping[Any, float] | float) -> Metric:
         """The same with its values, by label: a name where there is one label, a tuple of them where there are more."""
         family = (GaugeMetricFamily if self.kind == "gauge" else CounterMetricFamily)(
             self.name, self.says, labels=self.labels

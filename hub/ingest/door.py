@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from hub import metrics
 from hub.ingest.answers import RefusedError, Send, reply, say
 from hub.ingest.body import Budget, GoneError, Receive, read_body
@@ -105,6 +107,8 @@ class Door:
             self._pressure.check()
         except RefusedError as refused:
             return str(refused)
+        except SQLAlchemyError:
+            return "the database does not answer"
         return "what comes could not be written down" if self._down else None
 
     def close(self) -> None:

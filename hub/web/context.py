@@ -184,6 +184,8 @@ class Context:
         plugins: the installed plugins.
         halted: rooms that stand still.
         ready: why the program cannot work now, beside what `halted` and the database say; empty if it can.
+        dying: why only a restart helps; empty while it lives.
+        behind: seconds that the oldest record a room has not taken has waited, by the room's name.
         deliveries: pause, resume, replay; None where another process owns them.
         replay_dead_letters: sends dead letters through again, by id, and says how many; None likewise.
         now: unix seconds, the wall's; with `settings.clock = "event"` customers live at the newest event instead.
@@ -204,6 +206,8 @@ class Context:
     plugins: Sequence[Plugin] = ()
     halted: Callable[[], Sequence[Halt]] = _none
     ready: Callable[[], Sequence[str]] = _none
+    dying: Callable[[], Sequence[str]] = _none
+    behind: Callable[[], Mapping[str, float]] = _no_rates
     deliveries: Deliveries | None = None
     replay_dead_letters: Callable[[Sequence[str]], int] | None = None
     now: Callable[[], float] = field(default=time.time)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection, func, select
@@ -73,6 +74,9 @@ class Facts:
                 for p in hub.registry.plugins
             ],
             halted=self._halted,
+            ready=partial(hub.condition.unable, database=False),
+            dying=hub.condition.dying,
+            behind=hub.condition.behind.seconds,
             deliveries=self,
             replay_dead_letters=lambda ids: hub.replay().run(ids).letters,
             door_paths=("/in/", *(path for source in hub.configured.sources for path in source.paths)),

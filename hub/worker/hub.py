@@ -13,15 +13,16 @@ from hub.ingest.door import Door
 from hub.ingest.pressure import Pressure
 from hub.ingest.replay import Replay
 from hub.registry import Registry
-from hub.sdk.errors import ConfigError
 from hub.serving import Serving
 from hub.settings import Settings
 from hub.store.heartbeats import Heartbeats
 from hub.store.questions import way
 from hub.web.app import create_app
 from hub.web.listen import check_listen
+from hub.worker.condition import Condition
 from hub.worker.engine import Engine
 from hub.worker.facts import Facts
+from hub.worker.probing import create_probes
 from hub.worker.roles import SINKS, UP, Role
 from sinks.delivery import Deliveries
 from sinks.publishing import to_log
@@ -52,7 +53,7 @@ class Hub:
             check_listen(settings)
             self._serving = Serving(self._answer, settings.host, settings.port)
         elif probes is not None:
-            raise ConfigError("not yet")
+            self._serving = Serving(self._probe, settings.host, probes)
         try:
             self._build(settings, vendors)
         except BaseException:
@@ -87,6 +88,8 @@ class Hub:
             leases=engine.leases,
             redis=engine.expendable,
         )
+        self.condition = Condition(self)
+        self._probe_app = create_probes(self.condition.dying, self.condition.unable, self.condition.exposition)
         if self.role.faces:
             self.door = self._make_door()
             self.facts = Facts(self)
@@ -100,6 +103,7 @@ class Hub:
     async def start(self) -> None:
         """Begin: agents first, so that what the door takes is scored at once."""
         await self.engine.start()
+        self.condition.start()
         if self.role.faces:
             self.facts.start()
         if SINKS in self.role.rooms:
@@ -110,6 +114,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Take no more, finish what is in hand, close."""
+        self.condition.stop()
         if self.role.faces:
             self.facts.stop()
         self.engine.live.close()  # open pages hang on it
@@ -128,13 +133,6 @@ class Hub:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-
-    def problems(self) -> list[str]:
-        """Why this process cannot do its work now; nothing where it can."""
-        streams = self.engine.streams
-        if streams.failed:
-            return [streams.failed]
-        return [] if streams.ready() else ["partitions are still to be assigned and loaded"]
 
     def replay(self) -> Replay:
         """What tries dead letters again."""
@@ -180,6 +178,10 @@ class Hub:
             max_body=ours.max_body,
             versions=self.configured.versions,
         )
+
+    async def _probe(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """All that a process without pages answers."""
+        await self._probe_app(scope, receive, send)
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """The door takes what is addressed to it; pages and API are the rest."""
