@@ -54,7 +54,7 @@ def bare(engine, tmp_path) -> Iterator[str]:
     if engine == "sqlite":
         yield f"sqlite:///{tmp_path / 'bare.db'}"
         return
-    name = _new()
+    name = new()
     yield server_url(name)
     ask(_main(), f"drop database {name} with (force)")
 
@@ -79,12 +79,13 @@ def ask(name: str, *statements: str) -> None:
 
 
 def _create() -> str:
-    name = _new()
+    name = new()
     Database(server_url(name)).close()
     return name
 
 
-def _new(encoding: str = "UTF8") -> str:
+def new(encoding: str = "UTF8") -> str:
+    """Make a database of this process on the server, without tables; it goes when the process does."""
     if not _made:
         atexit.register(_drop)
     name = f"pulsehub_test_{os.getpid()}_{len(_made)}"
