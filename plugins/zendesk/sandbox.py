@@ -44,6 +44,7 @@ class ZendeskSandbox:
             "PULSEHUB_ZENDESK_URL": url,
             "PULSEHUB_ZENDESK_EMAIL": EMAIL,
             "PULSEHUB_ZENDESK_TOKEN": TOKEN,
+            "PULSEHUB_ZENDESK_PER_MINUTE": "60000",  # a stand-in tolerates any pace
         }
 
     # --- what happens -------------------------------------------------------------------------------------------
