@@ -17,19 +17,20 @@ from bench.result import Result
 NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages")
 
 
-ASKED: Final = ("peers",)
-"""Only when they are named: they start servers and install what others made."""
+ASKED: Final = ("peers", "webhook")
+"""Only when they are named: `peers` starts servers and installs what others made."""
 _WIDEST: Final = 40  # letters of a unit; what is longer is a sentence
 Measure = Callable[..., list[Result]]
 
 
-def measured(name: str, **sizes: int) -> list[Result]:
+def measured(name: str, **options: int | str) -> list[Result]:
     """What the bench of this name finds; its module is imported when it is asked for.
 
-    Of `sizes` (`events`, `accounts`, `rounds`) it gets those it knows.
+    Of `options` (`events`, `accounts`, `rounds`, `broker`, `database`) it gets those it knows.
     """
     run = import_module(f"bench.{name}").run
-    found: list[Result] = run(**{size: n for size, n in sizes.items() if size in inspect.signature(run).parameters})
+    known = inspect.signature(run).parameters
+    found: list[Result] = run(**{option: value for option, value in options.items() if option in known})
     return found
 
 
@@ -46,16 +47,19 @@ def main(words: Sequence[str] | None = None, measure: Measure = measured) -> int
     parser.add_argument("--events", type=int, help="how many, of a bench that counts them")
     parser.add_argument("--accounts", type=int, help="how many")
     parser.add_argument("--repeat", type=int, dest="rounds", help="rounds, of a bench that tells the median of some")
+    parser.add_argument("--broker", help="URL of an engine's stream, of a bench that runs on any")
+    parser.add_argument("--database", help="URL of its database")
     asked = parser.parse_args(words)
     if unknown := [name for name in asked.names if name not in (*NAMES, *ASKED)]:
         parser.error(f"there is no bench {unknown[0]}; there are {', '.join((*NAMES, *ASKED))}")
-    sizes = {size: n for size in ("events", "accounts", "rounds") if (n := getattr(asked, size)) is not None}
+    names = ("events", "accounts", "rounds", "broker", "database")
+    options = {name: value for name in names if (value := getattr(asked, name)) is not None}
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     results: list[Result] = []
     for name in asked.names or NAMES:
         began = time.monotonic()
         print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-        results += measure(name, **sizes)
+        results += measure(name, **options)
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if asked.json:
         print(json.dumps([result._asdict() for result in results], indent=2))

@@ -32,7 +32,7 @@ BATCH = 100
 CONNECTIONS = 4
 ROUNDS = 3
 _KEY = "a write key"
-_SETTINGS = {"PULSEHUB_SEGMENT_WRITE_KEY": _KEY, "PULSEHUB_MAX_LAG": "1000000000"}
+SETTINGS = {"PULSEHUB_SEGMENT_WRITE_KEY": _KEY, "PULSEHUB_MAX_LAG": "1000000000"}
 _DOOR = ("-m", "bench.door")
 
 
@@ -45,10 +45,10 @@ class Took(NamedTuple):
 
 def run(events: int = EVENTS, rounds: int = ROUNDS) -> list[Result]:
     share = events // rounds
-    with installation(0) as folder, Child(_DOOR, folder, _SETTINGS) as door:
+    with installation(0) as folder, Child(_DOOR, folder, SETTINGS) as door:
         post(door, requests(door, 10 * BATCH, seed=1_000))  # the first ones import and compile
         alone = [post(door, requests(door, share, seed=turn)) for turn in range(rounds)]
-    with installation(0) as folder, Child(UP, folder, _SETTINGS) as whole:
+    with installation(0) as folder, Child(UP, folder, SETTINGS) as whole:
         post(whole, requests(whole, 10 * BATCH, seed=1_000))
         beside = post(whole, requests(whole, share, seed=0))
     return [
@@ -60,8 +60,8 @@ def run(events: int = EVENTS, rounds: int = ROUNDS) -> list[Result]:
 
 def requests(child: Child, events: int, *, seed: int) -> list[bytes]:
     """HTTP requests with so many calls in all, none of them known yet."""
-    calls = [_call(f"{seed}-{place}", one.event) for place, one in enumerate(traffic(events, 10_000, seed=seed))]
-    return [_request(child, calls[first : first + BATCH]) for first in range(0, len(calls), BATCH)]
+    calls = [call(f"{seed}-{place}", one.event) for place, one in enumerate(traffic(events, 10_000, seed=seed))]
+    return [request(child, calls[first : first + BATCH]) for first in range(0, len(calls), BATCH)]
 
 
 def post(child: Child, bodies: Sequence[bytes]) -> Took:
@@ -87,13 +87,14 @@ def _drive(child: Child, bodies: Sequence[bytes], failed: list[bytes]) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for body in bodies:
             connection.sendall(body)
-            answer = _answer(connection)
-            if not answer.startswith(b"HTTP/1.1 200"):
-                failed.append(answer)
+            said = answer(connection)
+            if not said.startswith(b"HTTP/1.1 200"):
+                failed.append(said)
                 return
 
 
-def _answer(connection: socket.socket) -> bytes:
+def answer(connection: socket.socket) -> bytes:
+    """One HTTP answer, whole."""
     got = b""
     while True:
         piece = connection.recv(65_536)
@@ -107,7 +108,8 @@ def _length(head: bytes) -> int:
     return int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
 
 
-def _call(key: str, event: object) -> dict[str, object]:
+def call(key: str, event: object) -> dict[str, object]:
+    """What Segment sends when somebody of the event's account uses the product."""
     reference = str(getattr(event, "account", "")).rpartition(":")[2]
     now = datetime.now(UTC).isoformat()
     return {
@@ -122,7 +124,8 @@ def _call(key: str, event: object) -> dict[str, object]:
     }
 
 
-def _request(child: Child, calls: Sequence[dict[str, object]]) -> bytes:
+def request(child: Child, calls: Sequence[dict[str, object]]) -> bytes:
+    """An HTTP request with these calls."""
     body = json.dumps({"batch": calls, "sentAt": datetime.now(UTC).isoformat()}).encode()
     shown = base64.b64encode(f"{_KEY}:".encode()).decode()
     head = (
