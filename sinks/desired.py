@@ -173,7 +173,9 @@ class Fields:
         return self._saving(changed, also=swept)
 
     def _rows(self, connection: Connection, accounts: Collection[str]) -> dict[tuple[str, str], Row[Any]]:
+        """As they are until we are done: what a delivery writes meanwhile would be written over."""
         ours = select(schema.desired).where(schema.desired.c.sink.in_([sink.name for sink in self._sinks]))
+        ours = ours.with_for_update()
         return {(row.sink, row.account): row for row in among(connection, ours, schema.desired.c.account, accounts)}
 
     def _saving(

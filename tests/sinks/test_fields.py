@@ -141,6 +141,6 @@ def test_each_destination_has_a_row_of_its_own_and_sinks_of_alerts_have_none(dat
 def test_what_is_no_health_is_a_dead_letter_and_stops_nothing(database: Database) -> None:
     room = Fields([Crm()], lambda: None)
     good: Health = health("acc_1", 50)
-    with database.read() as connection:
-        step = room.step(connection, [record(b"{", 1), record(good, 2), Record(0, 3, NOW, b"", b"\xff\x00")])
+    batch = [record(b"{", 1), record(good, 2), Record(0, 3, NOW, b"", b"\xff\x00")]
+    step = database.write(lambda connection: room.step(connection, batch)).result()
     assert [letter.record.offset for letter in step.dead] == [1, 3]

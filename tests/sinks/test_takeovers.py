@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 import hub
 from hub.store.database import Database
@@ -22,7 +23,7 @@ from sinks.delivery import Deliveries, queue_of
 from sinks.outcomes import JOB_LIFE
 from sinks.worker import Worker
 from tests.engines import url
-from tests.sinks.kit import Bench, Clock, Crm, Pager, action, health
+from tests.sinks.kit import Bench, Clock, Crm, Pager, action, health, record
 
 PATIENCE = 60.0
 
@@ -466,6 +467,36 @@ class Storm:
         await process.line.reached.wait()
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
+
+
+def test_a_value_wanted_while_another_is_on_its_way_does_not_hide_that_it_is(
+    database: Database, tmp_path: Path
+) -> None:
+    """The room and the worker are two processes: what the room read must still be so when it writes."""
+    crm = Crm()
+    bench = Bench(database, crm)
+    bench.link("acc_0", "crm:0")
+    bench.show((1, health("acc_0", 10)))
+    queue = queue_of(crm)
+    read, begun = threading.Event(), threading.Event()
+
+    def room(connection: Connection) -> None:
+        step = bench.fields.step(connection, [record(health("acc_0", 20), 2)])
+        read.set()
+        assert not begun.wait(0.3)  # it cannot be: the row is ours
+        step.write(connection)
+
+    with Database(url(tmp_path)) as other:
+        with other.read() as connection:
+            items = queue.due(connection, bench.clock(), 5)
+        wanted = database.write(room)
+        read.wait(5)
+        pushing = other.write(lambda c: queue.begin(c, items))
+        pushing.add_done_callback(lambda _: begun.set())
+        wanted.result(10)
+        pushing.result(10)
+    (row,) = bench.rows()
+    assert (row.fields, row.pushing) == ('{"band":"steady","score":20}', '{"band":"steady","score":10}')
 
 
 @pytest.mark.parametrize("seed", range(4))
