@@ -38,6 +38,18 @@ def load() -> tuple[Settings, dict[str, str]]:
     return settings_of.load(os.environ, _chosen.config)
 
 
+def begun(settings: Settings) -> None:
+    """Make sure that there is an installation, so that looking makes none.
+
+    Raises:
+        HubError: there is none yet.
+    """
+    url = make_url(settings.database)
+    file = Path(url.database or "")
+    if url.get_backend_name() == "sqlite" and not (file.is_file() and file.stat().st_size):
+        raise HubError(f"there is no installation in {settings.data} yet; `pulsehub up` or `pulsehub demo` makes one")
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
     """The installation's database.
@@ -45,9 +57,7 @@ def opened(settings: Settings) -> Iterator[Database]:
     Raises:
         HubError: there is none yet.
     """
-    file = make_url(settings.database).database
-    if file and not (Path(file).is_file() and Path(file).stat().st_size):
-        raise HubError(f"there is no installation in {settings.data} yet; `pulsehub up` or `pulsehub demo` makes one")
+    begun(settings)
     with Database(settings.database) as database:
         yield database
 

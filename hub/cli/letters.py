@@ -22,7 +22,7 @@ from hub.sdk.errors import ConfigError, HubError
 from hub.store.database import Database
 from hub.store.questions import way
 from hub.streams.log import Log
-from hub.streams.opening import open_log
+from hub.worker import Beside
 from sinks.delivery import replay as deliver_again
 
 app = typer.Typer(
@@ -117,11 +117,9 @@ def _bench() -> Iterator[tuple[Database, Intake, Configured, Log]]:
     """The installation's parts that a replay needs; beside a running hub or without one."""
     settings, vendors = context.load()
     configured = Registry().configure(vendors, httpx.AsyncClient(), settings.connections)
-    with (
-        context.opened(settings) as database,
-        closing(open_log(settings.stream, settings.topic_partitions, database)) as log,
-    ):
-        yield database, Intake(log, database), configured, log
+    context.begun(settings)
+    with closing(Beside(settings)) as beside:
+        yield beside.database, beside.intake, configured, beside.log
 
 
 def _say(done: Replayed, *, as_json: bool) -> None:

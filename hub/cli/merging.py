@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
-from hub.cli.context import load, opened
+from hub.cli.context import begun, load
 from hub.cli.look import find
 from hub.cli.output import Json, answer, print_json
-from hub.ingest.intake import Intake, seal
+from hub.ingest.intake import seal
 from hub.sdk.errors import HubError
 from hub.sdk.events import Event
 from hub.store.database import Database
 from hub.store.schema import merges
-from hub.streams.opening import open_log
+from hub.worker import Beside
 
 OURS = "pulsehub"
 
@@ -35,8 +35,9 @@ def merge(
     It enters by the log, as an event; a running hub does it at once, else it is done when one starts.
     """
     settings, _ = load()
-    with opened(settings) as database, closing(open_log(settings.stream, settings.topic_partitions, database)) as log:
-        keep, gone = _both(database, survivor, absorbed, undo=undo)
+    begun(settings)
+    with closing(Beside(settings)) as beside:
+        keep, gone = _both(beside.database, survivor, absorbed, undo=undo)
         now = datetime.now(UTC)
         event = Event(
             id=f"{OURS}:{'separate' if undo else 'merge'}:{gone}:{keep}:{now.isoformat()}",
@@ -45,7 +46,7 @@ def merge(
             occurred_at=now,
             properties={"absorbed": gone, "why": why} | ({"undo": True} if undo else {}),
         )
-        intake = Intake(log, database)
+        intake = beside.intake
         intake.append(intake.pack([seal(event, OURS, now)], now.timestamp())).result()
     if as_json:
         print_json({"survivor": keep, "absorbed": gone, "undo": undo, "event": event.id})

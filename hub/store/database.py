@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, make_url
@@ -60,6 +60,9 @@ class Kind(Protocol):
 
     def lock(self, connection: Connection) -> None:
         """Keep everybody else from changing tables until this transaction ends."""
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Keep other processes from preparing the same installation meanwhile."""
 
     def opened(self) -> None:
         """Its tables are as they should be."""
@@ -122,6 +125,10 @@ class Database:
         future.set_running_or_notify_cancel()  # whoever stops waiting for it does not undo it, nor stop the writer
         self._jobs.put((job, future))
         return future
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Let processes that start together take turns at what only the first of them should do."""
+        return self._kind.alone()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

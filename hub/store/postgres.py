@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ _READER: Final[Mapping[str, str]] = {
 }
 _CONTENDED: Final = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, no lock in time
 _MIGRATIONS: Final = 0x70756C7365  # "pulse"; of an advisory lock
+_PREPARING: Final = _MIGRATIONS + 1
 _LOOK: Final = text(
     "select pg_encoding_to_char(encoding) as encoding, current_schema() as place, current_user as who,"
     " coalesce(has_schema_privilege(current_schema(), 'usage, create'), false) as allowed"
@@ -99,6 +101,16 @@ class Postgres:
         connection.exec_driver_sql("set local lock_timeout = '10min'")
         connection.exec_driver_sql(f"select pg_advisory_xact_lock({_MIGRATIONS})")
         connection.exec_driver_sql("set local lock_timeout = '30s'")
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Others who ask for the same wait, as long as it takes."""
+        with self.writing.begin() as connection:
+            connection.exec_driver_sql("set local statement_timeout = 0")
+            connection.exec_driver_sql("set local lock_timeout = 0")
+            connection.exec_driver_sql("set local idle_in_transaction_session_timeout = '5min'")
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({_PREPARING})")
+            yield connection
 
     def opened(self) -> None:
         """Nothing to begin: a server looks after itself."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,10 @@ class Sqlite:
 
     def lock(self, connection: Connection) -> None:
         """Nobody else changes tables until this transaction ends: a file has one writer."""
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Whoever runs a data folder is alone anyway."""
+        return nullcontext()
 
     def opened(self) -> None:
         """Its tables are as they should be: begin to keep the write-ahead log short."""

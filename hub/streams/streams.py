@@ -67,7 +67,7 @@ class Streams:
         for name in ("faust", "mode"):  # they tell their whole life at level info
             if logging.getLogger(name).level == logging.NOTSET:
                 logging.getLogger(name).setLevel(logging.WARNING)
-        await asyncio.to_thread(align, self.database, self.log)
+        await asyncio.to_thread(self._align)
         self._apps = [_app(name, agents, self.log) for name, agents in self._agents.items()]
         for agent in self._all():
             agent.begin()
@@ -138,6 +138,10 @@ class Streams:
             for topic, partition, lowest in rows:
                 needed.setdefault(topic, {})[partition] = lowest
         return self.log.trim(now, needed)
+
+    def _align(self) -> None:
+        with self.database.alone():
+            align(self.database, self.log)
 
     async def _trim(self) -> None:
         while True:

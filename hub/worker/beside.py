@@ -14,6 +14,7 @@ from hub.store.database import Database
 from hub.store.heartbeats import alive
 from hub.streams import topics
 from hub.streams.accounting import Books, books
+from hub.streams.aligning import align
 from hub.streams.opening import open_log
 from scoring.merge import ROOM
 
@@ -30,6 +31,8 @@ class Beside:
     def __init__(self, settings: Settings) -> None:
         self.database = Database(settings.database)
         self.log = open_log(settings.stream, settings.topic_partitions, self.database)
+        with self.database.alone():
+            align(self.database, self.log)
         self.intake = Intake(self.log, self.database)
 
     def books(self) -> Books:
