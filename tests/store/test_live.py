@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from hub.store.live import MOST_WAITING, Live
+from hub.store.live import MOST_WAITING, Live, News
 
 
 def test_what_another_thread_publishes_arrives_in_order():
@@ -71,3 +71,13 @@ def test_publishing_to_a_reader_whose_loop_is_gone_does_not_raise():
     asyncio.run(main())
     live.publish("health", {})
     live.publish("health", {})
+
+
+def test_what_is_published_is_carried_on_and_what_was_carried_here_is_not():
+    live, carried = Live(), []
+    live.carry(carried.append)
+    live.publish("health", {"accounts": ["acc_1"]})
+    live.deliver(News("events", {"count": 1}))
+    live.carry(None)
+    live.publish("health", {})
+    assert carried == [News("health", {"accounts": ["acc_1"]})]

@@ -47,6 +47,11 @@ def test_a_connected_app_makes_a_sink():
     assert isinstance(sinks[0], hub.Sink)
 
 
+def test_its_pace_is_what_the_vendor_tolerates_unless_more_was_bought():
+    assert offered(SINK)[1][0].per_minute == 60
+    assert offered(SINK | {"PULSEHUB_SALESFORCE_PER_MINUTE": "400"})[1][0].per_minute == 400
+
+
 @pytest.mark.parametrize("missing", sorted(SINK) + sorted(OUTBOUND))
 def test_half_of_either_is_an_error_that_names_the_key(missing):
     whole = SOURCE | SINK | OUTBOUND

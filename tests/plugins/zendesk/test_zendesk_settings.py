@@ -42,6 +42,11 @@ def test_address_email_and_token_make_a_sink():
     assert isinstance(sinks[0], hub.Sink)
 
 
+def test_its_pace_is_what_the_vendor_tolerates_unless_more_was_bought():
+    assert offered(SINK)[1][0].per_minute == 30
+    assert offered(SINK | {"PULSEHUB_ZENDESK_PER_MINUTE": "400"})[1][0].per_minute == 400
+
+
 @pytest.mark.parametrize("missing", sorted(SINK))
 def test_half_a_sink_is_an_error_that_names_the_key(missing):
     with pytest.raises(hub.ConfigError, match=f"^{missing} is not set"):
