@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 
 from bench.traffic import Told, entries
-from hub.streams.sqlite.log import SqliteLog
+from hub.streams.log import Log
 
 _EVERY = 0.005  # seconds between two appends: the door would have so many requests in the air
 
 
-def feed(log: SqliteLog, told: Sequence[Told], rate: float) -> None:
+def feed(log: Log, told: Sequence[Told], rate: float) -> None:
     """Keep the pace whatever happens: what is late is handed in at once, and its waiting counts."""
     made = entries(told, log.partitions)
     began, sent, done = time.perf_counter(), 0, []

@@ -8,10 +8,9 @@ it is there and all of them have begun; what was applied before does not count. 
 from __future__ import annotations
 
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Self
 
 import msgspec
 import psycopg
@@ -19,7 +18,7 @@ import psycopg
 from bench.peers.backlog import Backlog, arrived, assigned, fill, published
 from bench.peers.check import OURS
 from bench.peers.engines import PARTITIONS, PATIENCE, EngineError, Ran, answer
-from bench.peers.job import Job
+from bench.peers.job import Job, Took
 from bench.peers.venv import PYTHON, ROOT
 from bench.servers import Parts
 from bench.traffic import Told
@@ -39,39 +38,84 @@ def run(workers: int, told: Sequence[Told], backlog: Backlog, parts: Parts, name
     Raises:
         EngineError: a worker ended, or all was not done in time.
     """
-    url, broker = parts.fresh(name), f"kafka://{parts.broker}/{name}"
-    with Database(url) as database:
-        stream = open_log(broker, PARTITIONS, database)
-        for spec in ALL:
-            stream.declare(spec)
-        events, health, group = stream.named(EVENTS.name), stream.named(HEALTH.name), stream.app("scoring")[0]
-        stream.close()
-    with tempfile.TemporaryDirectory(prefix="pulsehub-bench-") as folder:
-        job = Job("", broker, url, events, health, group, PARTITIONS, backlog.records, folder)
-        children = [_worker(job) for _ in range(workers)]
-        try:
-            assigned(parts.broker, group, workers, _ASSIGNED)
-            fill(parts.broker, events, told, PARTITIONS)
-            filled = time.monotonic()
-            seen = _watch(children, url, backlog.records, lambda rows: arrived(parts.broker, health, PARTITIONS, rows))
-        except (EngineError, TimeoutError) as error:
-            for child in children:
-                child.terminate()
-            said = b"".join(child.communicate()[1][-2_000:] for child in children)
-            raise EngineError(f"{error}: {said.decode()}") from None
-        took = [answer("bench.peers.worker", child, *child.communicate()) for child in children]
-    faults = backlog.expected.faults(url, OURS, published(parts.broker, health, PARTITIONS))
+    with Workers(workers, parts, name) as ours:
+        fill(parts.broker, ours.events, told, PARTITIONS)
+        filled = time.monotonic()
+        seen = ours.finish(backlog.records)
+        took = ours.stop()
+        faults = backlog.expected.faults(ours.database, OURS, published(parts.broker, ours.health, PARTITIONS))
     parts.drop(name)
     began = max(filled, *(one.began for one in took))
     left = backlog.records - max((applied for at, applied in seen if at <= began), default=0)
     if not left:
         raise EngineError("all was done before all workers had begun: give them more events")
-    share = backlog.distinct / backlog.records
-    return Ran(
-        share * left / (seen[-1][0] - began),
-        backlog.distinct / sum(one.cpu for one in took),
-        faults,
-    )
+    rate = left / (seen[-1][0] - began) * backlog.distinct / backlog.records
+    return Ran(rate, backlog.distinct / sum(one.cpu for one in took), faults)
+
+
+class Workers:
+    """So many workers of a new installation, with their partitions divided and nothing to do yet.
+
+    Attributes:
+        broker: its URL.
+        database: its URL.
+        events: the topic to fill.
+        health: the topic they publish to.
+    """
+
+    def __init__(self, workers: int, parts: Parts, name: str) -> None:
+        self.broker, self.database = f"kafka://{parts.broker}/{name}", parts.fresh(name)
+        self._parts, self._workers = parts, workers
+        self._children: list[subprocess.Popen[bytes]] = []
+        with Database(self.database) as database:
+            stream = open_log(self.broker, PARTITIONS, database)
+            for spec in ALL:
+                stream.declare(spec)
+            self.events, self.health = stream.named(EVENTS.name), stream.named(HEALTH.name)
+            self._group = stream.app("scoring")[0]
+            stream.close()
+
+    def __enter__(self) -> Self:
+        job = Job("", self.broker, self.database, self.events, self.health, self._group, PARTITIONS, 0, "")
+        self._children = [_worker(job) for _ in range(self._workers)]
+        try:
+            assigned(self._parts.broker, self._group, self._workers, _ASSIGNED)
+        except TimeoutError:
+            raise self._failed("the partitions were not divided in time") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self._children:
+            child.kill()
+            child.wait()
+
+    def finish(self, records: int) -> list[tuple[float, int]]:
+        """How many were applied at which moments of the monotonic clock, until so many are, and all is published.
+
+        Raises:
+            EngineError: it came to nothing.
+        """
+        deadline, seen = time.monotonic() + PATIENCE, []
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            while time.monotonic() < deadline and all(child.poll() is None for child in self._children):
+                (applied,) = connection.execute(_APPLIED).fetchone() or (0,)
+                if applied >= records:
+                    (rows,) = connection.execute(_MOVED).fetchone() or (0,)
+                    arrived(self._parts.broker, self.health, PARTITIONS, rows)
+                    return [*seen, (time.monotonic(), int(applied))]
+                seen.append((time.monotonic(), int(applied)))
+                time.sleep(_EVERY)
+        raise self._failed("not all was done in time, or a worker ended before")
+
+    def stop(self) -> list[Took]:
+        """End them; what it took each. Raises EngineError."""
+        return [answer("bench.peers.worker", child, *child.communicate()) for child in self._children]
+
+    def _failed(self, why: str) -> EngineError:
+        for child in self._children:
+            child.terminate()
+        said = b"".join(child.communicate()[1][-2_000:] for child in self._children)
+        return EngineError(f"{why}: {said.decode()}")
 
 
 def _worker(job: Job) -> subprocess.Popen[bytes]:
@@ -82,25 +126,3 @@ def _worker(job: Job) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-
-
-def _watch(
-    children: Sequence[subprocess.Popen[bytes]], url: str, records: int, arrived: Callable[[int], None]
-) -> list[tuple[float, int]]:
-    """How many were applied at which moments of the monotonic clock, until all are, and what they moved has `arrived`.
-
-    Raises:
-        EngineError: it came to nothing.
-    """
-    deadline = time.monotonic() + PATIENCE
-    seen = []
-    with psycopg.connect(url, autocommit=True) as connection:
-        while time.monotonic() < deadline and all(child.poll() is None for child in children):
-            (applied,) = connection.execute(_APPLIED).fetchone() or (0,)
-            if applied == records:
-                (rows,) = connection.execute(_MOVED).fetchone() or (0,)
-                arrived(rows)
-                return [*seen, (time.monotonic(), int(applied))]
-            seen.append((time.monotonic(), int(applied)))
-            time.sleep(_EVERY)
-    raise EngineError("not all was done in time, or a worker ended before")

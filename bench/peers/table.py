@@ -12,7 +12,8 @@ from typing import Final
 
 import psycopg
 
-from bench.peers import engines, ours, venv
+from bench import webhook
+from bench.peers import engines, latency, ours, venv
 from bench.peers.backlog import Backlog, backlog, fill, make
 from bench.peers.check import Expected
 from bench.peers.engines import EngineError, Ran
@@ -40,7 +41,7 @@ def measure(events: int, accounts: int, rounds: int) -> list[Result]:
     venv.ensure()
     with servers() as parts:
         ran = take_turns(parts, events, accounts, rounds)
-        return [*figures(ran), machine(parts)]
+        return [*figures(ran), *_waits(parts, ran, accounts), machine(parts)]
 
 
 def take_turns(parts: Parts, events: int, accounts: int, rounds: int) -> Rounds:
@@ -94,6 +95,19 @@ def figures(ran: Rounds) -> list[Result]:
             at_least(f"peers.{name}.right", sum(not one.faults for one in some) / len(some), "of runs", 1.0),
         ]
     return found
+
+
+def _waits(parts: Parts, ran: Rounds, accounts: int) -> list[Result]:
+    """How long health waits at half of what one worker carries, and all the way from a webhook."""
+    if not ran[OURS]:
+        return []
+    try:
+        paced = latency.measure(parts, median([one.rate for one in ran[OURS]]) / 2, accounts)
+    except EngineError as error:
+        print(f"latency: {error}", file=sys.stderr)
+        paced = []
+    whole = webhook.run(f"kafka://{parts.broker}/webhook", parts.fresh("webhook"))
+    return [*paced, *(result._replace(name=f"peers.{result.name}") for result in whole)]
 
 
 def machine(parts: Parts) -> Result:
