@@ -89,8 +89,8 @@ class Appending:
     async def close(self) -> None:
         """Send what was handed in, then disconnect."""
         self._take()
-        self._flush()
-        while self._tasks:
+        while self._waiting or self._tasks:  # what waited behind a batch is sent after it
+            self._flush()
             await asyncio.wait(self._tasks)
         if self._producer is not None:
             await _end(self._producer)

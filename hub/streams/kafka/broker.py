@@ -127,11 +127,12 @@ class Broker:
 
 
 def _server(text: str) -> str:
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    host = host if colon else text
-    if not host or (colon and not port.isdecimal()):
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, str(_PORT)
+    if not host or not port.isdecimal():
         raise ConfigError(f"the broker's URL names no server in {text!r}; use {EXAMPLE}")
-    return f"{host}:{port or _PORT}"
+    return f"{host}:{port}"
 
 
 def _seconds(name: str, text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from typing import Final
@@ -12,6 +13,7 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.protocol.metadata import MetadataRequest
@@ -22,6 +24,7 @@ from hub.streams.topics import DAY, TopicSpec
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a record: a raw body of several MiB, in base64; managed clusters take that
 _REPLICAS: Final = 3
 _UNTOUCHED: Final = DAY  # how long a compact topic keeps what is superseded, for who is behind
+_SOON: Final = 0.05  # seconds until a new topic is known to another server
 _OURS: Final = 1  # what Kafka calls a setting of the topic itself
 _REFUSED: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 
@@ -83,7 +86,8 @@ async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) ->
                 f"topic {topic} has {found} partitions and this installation {partitions}: set PULSEHUB_PARTITIONS to"
                 f" {found}, or name another prefix in the broker's URL"
             )
-        await _hold(admin, topic, _wanted(spec))
+        while not await _held(admin, topic, _wanted(spec)):  # noqa: ASYNC110 - nobody tells when they know
+            await asyncio.sleep(_SOON)
     except _REFUSED as error:
         raise ConfigError(
             f"our user may not make or change topic {topic} ({type(error).__name__}): allow it Create, DescribeConfigs"
@@ -91,13 +95,20 @@ async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) ->
         ) from None
 
 
-async def _hold(admin: Admin, topic: str, wanted: Mapping[str, str]) -> None:
-    """Change what differs. The protocol replaces all settings of a topic, so what others set is said again."""
-    settings = await admin.settings(topic)
+async def _held(admin: Admin, topic: str, wanted: Mapping[str, str]) -> bool:
+    """Change what differs; False if the topic is so new that not every server knows it.
+
+    The protocol replaces all settings of a topic, so what others set is said again.
+    """
+    try:
+        settings = await admin.settings(topic)
+    except UnknownTopicOrPartitionError:
+        return False
     larger = int(settings.get("max.message.bytes", ("0", False))[0]) >= LARGEST
     ours = {name: value for name, value in wanted.items() if not (larger and name == "max.message.bytes")}
     if any(settings.get(name, ("", False))[0] != value for name, value in ours.items()):
         await admin.change(topic, {name: value for name, (value, own) in settings.items() if own} | ours)
+    return True
 
 
 def _wanted(spec: TopicSpec) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Reading:
                 got = {tp: await consumer.getmany(tp, max_records=min(share, limit)) for tp in left}
                 records = [pair for part in got.values() for pair in part.items()]
                 if not records:
-                    records = list((await consumer.getmany(*left, timeout_ms=_WAIT, max_records=limit)).items())
+                    records = list((await consumer.getmany(*left, timeout_ms=_WAIT, max_records=share)).items())
                 for tp, more in records:
                     fitting = [record for record in more if record.offset < left[tp]][:limit]
                     found[tp.partition] += fitting

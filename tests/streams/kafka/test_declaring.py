@@ -1,0 +1,87 @@
+import asyncio
+import math
+
+import pytest
+
+from hub.sdk.errors import ConfigError
+from hub.streams.kafka.broker import Broker
+from hub.streams.kafka.declaring import Admin
+from hub.streams.kafka.log import KafkaLog
+from hub.streams.log import Entry
+from hub.streams.topics import DAY, EVENTS, HEALTH, TopicSpec
+
+
+@pytest.fixture
+def log(url, database):
+    log = KafkaLog.at(url, 4, database)
+    yield log
+    log.close()
+
+
+def asked(url, question):
+    """What `question` learns from an admin client of the cluster."""
+
+    async def ask():
+        broker = Broker.at(url)
+        admin = Admin(**broker.client())
+        await admin.start()
+        try:
+            return await question(admin, broker.named)
+        finally:
+            await admin.close()
+
+    return asyncio.run(ask())
+
+
+def settings(url, topic):
+    found = asked(url, lambda admin, named: admin.settings(named(topic)))
+    return {name: value for name, (value, own) in found.items() if own}
+
+
+def test_a_topic_keeps_what_its_spec_says(url, log):
+    log.declare(EVENTS)
+    log.declare(HEALTH)
+    log.declare(TopicSpec("table", math.inf, compact=True))
+    assert asked(url, lambda admin, named: admin.partitions(named("events"))) == 4
+    events, health, table = (settings(url, name) for name in ("events", "health", "table"))
+    assert (events["cleanup.policy"], events["retention.ms"]) == ("delete", "604800000")
+    assert (health["cleanup.policy"], health["retention.ms"]) == ("compact,delete", "604800000")
+    assert health["min.compaction.lag.ms"] == "86400000"
+    assert (table["cleanup.policy"], table["retention.ms"]) == ("compact", "-1")
+
+
+def test_a_topic_that_is_there_takes_the_new_retention_and_keeps_what_others_set(url, log, database):
+    log.declare(EVENTS)
+
+    async def tune(admin, named):
+        own = {name: value for name, (value, own) in (await admin.settings(named("events"))).items() if own}
+        await admin.change(named("events"), own | {"segment.ms": "3600000", "max.message.bytes": "16777216"})
+
+    asked(url, tune)
+    again = KafkaLog.at(url, 4, database)
+    again.declare(TopicSpec("events", 30 * DAY))
+    again.close()
+    found = settings(url, "events")
+    assert found["retention.ms"] == "2592000000"
+    assert found["segment.ms"] == "3600000"
+    assert found["max.message.bytes"] == "16777216"
+
+
+def test_another_number_of_partitions_is_refused_with_both_numbers(url, log, database):
+    log.declare(EVENTS)
+    other = KafkaLog.at(url, 6, database)
+    with pytest.raises(ConfigError, match=r"\.events has 4 partitions and this installation 6: .*PULSEHUB_PARTITIONS"):
+        other.declare(EVENTS)
+    other.close()
+
+
+def test_asking_for_a_topic_does_not_make_it(url, log):
+    assert log.ends("events") == log.starts("events") == {}
+    assert asked(url, lambda admin, named: admin.partitions(named("events"))) is None
+    with pytest.raises(KeyError):
+        log.append([Entry("events", 0, b"k", b"v", 0.0)])
+
+
+def test_a_broker_that_is_not_there_is_a_mistake_of_the_settings(database):
+    with pytest.raises(ConfigError, match=r"cannot use the broker kafka://127\.0\.0\.1:1/pulsehub"):
+        KafkaLog.at("kafka://127.0.0.1:1?patience=2", 4, database)
