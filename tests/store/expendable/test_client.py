@@ -56,12 +56,13 @@ def test_a_redis_that_was_restarted_between_two_questions_was_never_away(server,
     assert said.names == []
 
 
-def test_a_redis_that_hangs_is_waited_for_once_and_then_not_at_all(server, expendable, said):
+def test_a_redis_that_hangs_is_waited_for_once_and_then_not_at_all(server, made, said):
+    expendable = made(url=server.near)
     assert expendable.ask(ping)
     server.pause()
     begun = time.monotonic()
     assert expendable.ask(ping) is None
-    assert PATIENCE * 0.9 < time.monotonic() - begun < 5 * PATIENCE
+    assert PATIENCE * 0.9 < time.monotonic() - begun < 10 * PATIENCE
     begun = time.monotonic()
     assert [expendable.ask(ping) for _ in range(1_000)] == [None] * 1_000
     assert time.monotonic() - begun < COOL_DOWN[0] / 2
@@ -102,7 +103,8 @@ def test_attempts_become_rarer(silent_port):
     redis.close()
 
 
-def test_a_slow_redis_is_as_good_as_none(expendable, look, said):
+def test_a_slow_redis_is_as_good_as_none(server, made, look, said):
+    expendable = made(url=server.near)
     assert expendable.ask(ping)
     look.execute_command("CLIENT", "PAUSE", 400, "ALL")
     assert expendable.ask(ping) is None
@@ -161,5 +163,5 @@ def test_what_is_told_to_a_redis_that_hangs_is_dropped(server, expendable):
         expendable.tell(ping)
     assert time.monotonic() - begun < 2.0
     expendable.close()
-    assert time.monotonic() - begun < 3.0
+    assert time.monotonic() - begun < 5.0
     server.resume()

@@ -192,10 +192,8 @@ def test_while_redis_is_gone_the_database_tells_and_after_it_redis_again(  # noq
     {"stop": server.start, "pause": server.resume}[how]()
     listening(1)
     until(lambda: worker.relay._expendable.ask(lambda redis: redis.ping()))
-    begun = time.monotonic()
-    worker.live.publish("health", {"accounts": ["acc_2"]})
+    worker.live.publish("health", {"accounts": ["acc_2"]})  # of which the database knows nothing
     until(lambda: News("health", {"accounts": ["acc_2"]}) in web.heard)
-    assert time.monotonic() - begun < 0.5
     assert sorted(said.names) == ["redis.back"] * 2 + ["redis.down"] * 2  # once by each of the two
 
 
