@@ -71,6 +71,7 @@ def take(
         manifest = _fill(database, stream, draft, version=version, clock=clock, raw=raw, moved=moved)
         manifest.write(draft)
         for file in draft.iterdir():
+            file.chmod(0o600)  # customers' data
             _sync(file)
         _sync(draft)
         draft.replace(folder)

@@ -31,6 +31,10 @@ COMMANDS: Final = {
     "replay": "hub.cli.letters:replay",
     "plugins": "hub.cli.plugins:list_plugins",
     "sandbox": "hub.cli.sandbox:sandbox",
+    "streams": "hub.cli.streams:streams",
+    "backup": "hub.cli.backup:backup",
+    "restore": "hub.cli.backup:restore",
+    "migrate": "hub.cli.migrate:migrate",
     "doctor": "hub.cli.doctor:doctor",
     "version": "hub.cli.plugins:version",
 }

@@ -208,6 +208,19 @@ class Database:
         return isinstance(error, ContendedError) or self._kind.contended(error)
 
 
+def look(url: str) -> tuple[str, versions.Found]:
+    """What the database is called, and which schema it has; nothing is changed.
+
+    Raises:
+        ConfigError: it cannot be looked at.
+    """
+    kind = _kind(_parsed(url))
+    try:
+        return kind.name, kind.look()
+    finally:
+        kind.close()
+
+
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)

@@ -258,6 +258,12 @@ class LogReader:
         with self._reading() as connection:
             return dict(connection.execute("select name, value from counters").fetchall())
 
+    def sizes(self) -> dict[str, int]:
+        """Topic -> bytes of the records it keeps."""
+        with self._reading() as connection:
+            asked = "select t.name, sum(length(s.records)) from segments s join topics t on t.id = s.position >> ?"
+            return dict(connection.execute(f"{asked} group by 1", (_OFFSETS + 13,)).fetchall())
+
     def topics(self) -> dict[str, Topic]:
         """Every topic by name."""
         with self._reading() as connection:
