@@ -31,7 +31,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(Path("data"), description="folder of an embedded installation: log, database")
-    broker_url: str = Field("", description="the stream; `sqlite:///<data>/streams.db` unless set")
+    broker_url: SecretStr = Field(
+        SecretStr(""),
+        description="the stream; `sqlite:///<data>/streams.db` unless set, or `kafka://host:9092,host:9092/prefix`",
+    )
     database_url: str = Field("", description="the truth; `sqlite:///<data>/hub.db` unless set")
     redis_url: SecretStr | None = Field(None, description="expendable coordination between workers; none by default")
     smtp_url: SecretStr | None = Field(
@@ -65,7 +68,7 @@ class Settings(BaseModel):
     @property
     def stream(self) -> str:
         """URL of the broker."""
-        return self.broker_url or f"sqlite:///{self.data / 'streams.db'}"
+        return self.broker_url.get_secret_value() or f"sqlite:///{self.data / 'streams.db'}"
 
     @property
     def embedded(self) -> bool:

@@ -64,7 +64,14 @@ configuration each.
 
 """
 NOTES = """
-`PULSEHUB_BROKER_URL` and `PULSEHUB_DATABASE_URL` take `sqlite:///relative.db` or `sqlite:////absolute.db` in this
+`PULSEHUB_BROKER_URL` takes `sqlite:///relative.db`, `sqlite:////absolute.db` or
+`kafka://[user:password@]host:port[,host:port]/prefix`. Topics are called `prefix.events`, consumer groups
+`prefix.scoring`; without a prefix it is `pulsehub`. Behind a `?` may stand, for Kafka: `security=` `plaintext`, `ssl`,
+`sasl_plaintext` or `sasl_ssl` (which it is where there is a user); `mechanism=` `PLAIN`, `SCRAM-SHA-256` or
+`SCRAM-SHA-512`; `ca=` the file of the authority that signed the brokers' certificates; in seconds, `session=` (10)
+after which a silent worker's partitions go to the others, `rebalance=` (60) a worker has to come to a rebalance,
+`patience=` (10) an answer is waited for. Characters that mean something in a URL are written as `%40` and so on.
+`PULSEHUB_DATABASE_URL` takes `sqlite:///relative.db` or `sqlite:////absolute.db` in this
 version. `PULSEHUB_REDIS_URL` takes `redis://[user:password@]host[:port][/number]`, `rediss://` for TLS or
 `unix:///path`; [what Redis is for](redis.md), and that it may go at any time.
 `PULSEHUB_PUBLIC_URL`, unless set, is the address listened on. A changed `PULSEHUB_PARTITIONS` is ignored: an
