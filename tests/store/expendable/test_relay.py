@@ -190,10 +190,12 @@ def test_while_redis_is_gone_the_database_tells_and_after_it_redis_again(  # noq
     rescore(database, 0, 1, "acc_1")
     until(lambda: News("health", {"accounts": ["acc_1"]}) in web.heard)
     {"stop": server.start, "pause": server.resume}[how]()
-    listening(1)
-    until(lambda: worker.relay._expendable.ask(lambda redis: redis.ping()))
-    worker.live.publish("health", {"accounts": ["acc_2"]})  # of which the database knows nothing
-    until(lambda: News("health", {"accounts": ["acc_2"]}) in web.heard)
+
+    def arrives():  # of acc_2 the database knows nothing
+        worker.live.publish("health", {"accounts": ["acc_2"]})
+        return News("health", {"accounts": ["acc_2"]}) in web.heard
+
+    until(arrives)
     assert sorted(said.names) == ["redis.back"] * 2 + ["redis.down"] * 2  # once by each of the two
 
 
