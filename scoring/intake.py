@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,12 +38,13 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class Intake:
-    """A batch, sorted into what becomes of its records; each is exactly one of these."""
+    """A batch, sorted into what becomes of its records; each is exactly one of these. `began` is unix nanoseconds."""
 
     fresh: list[Taken] = field(default_factory=list)
     forwarded: list[Message] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     duplicates: int = 0
+    began: int = field(default_factory=time.time_ns)
 
 
 def read(

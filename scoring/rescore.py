@@ -6,6 +6,7 @@ came from, and may run a step again. Measures, scorecard and mixture know nothin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, Literal, Protocol
@@ -13,7 +14,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from sqlalchemy import Connection
 
-from hub import Event
+from hub import Event, tracing
 from hub.ingest.identity import survivor_of
 from hub.store.database import ContendedError, Database, insert_rows, run_rows
 from hub.streams.room import Message, Record, Step
@@ -257,6 +258,9 @@ class Rescore:
             self._profiles.wrote(people)
             self._take_merges(merged)
             self._tell(taken, work)
+            if (traces := tracing.current()) is not None:
+                events = [(one.digest, one.event.id, one.account) for one in taken.fresh]
+                traces.scored(events, len(events), taken.began, time.time_ns())
 
         return Step(
             write=write,

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from hub import metrics
+from hub import metrics, tracing
 from hub.ingest.deadletters import Dead, letter_id
 from hub.sdk.contracts import Ok, Outcome, Pending, Retry, Sink
 from hub.sdk.errors import CredentialsError, RateLimitedError, RetryLaterError
@@ -260,6 +260,10 @@ class Worker:
             destinations.save(connection, name, was, called.destination)
 
         await lease.write(record)
+        if (traces := tracing.current()) is not None:
+            from sinks.tracing import tell  # noqa: PLC0415 - needs an extra
+
+            await asyncio.to_thread(tell, traces, self._database, self.sink, news, took)
         self._say(was, called.destination)
         if written:
             await self._publish(DELIVERIES, [Message(r.account.encode(), msgspec.json.encode(r)) for r in written])

@@ -8,10 +8,12 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from hub import tracing
 from hub.cli import context
 from hub.cli.output import aside, print_json
 from hub.logs import configure_logging
@@ -65,7 +67,11 @@ def _run(role: Role, *, host: str | None, port: int | None, as_json: bool) -> No
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=given if role.faces else {k: v for k, v in given.items() if k == "host"})
     configure_logging(settings.log_level)
-    asyncio.run(_serve(settings, vendors, role, port, as_json=as_json))
+    tracing.begin(settings.otel_endpoint, settings.otel_share, role.name, version("pulsehub"))
+    try:
+        asyncio.run(_serve(settings, vendors, role, port, as_json=as_json))
+    finally:
+        tracing.use(None)
 
 
 async def _serve(settings: Settings, vendors: dict[str, str], role: Role, probes: int | None, *, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub import metrics
+from hub import metrics, tracing
 from hub.ingest.answers import RefusedError, Send, reply, say
 from hub.ingest.body import Budget, GoneError, Receive, read_body
 from hub.ingest.intake import Intake, Parcel
@@ -161,7 +161,17 @@ class Door:
         events, letters = read(source, cut(source, hook, now), now, self._versions.get(source.name, ""))
         raw = (source.name, keep(source.name, hook, now)) if source.keeps_raw else None
         parcel = self._intake.pack(events, now.timestamp(), letters, raw)
-        return parcel, self._intake.append(parcel)
+        appended = self._intake.append(parcel)
+        if (traces := tracing.current()) is not None:
+            told = [(one.digest, one.event.id) for one, new in zip(events, parcel.fresh, strict=True) if new]
+            began = int(now.timestamp() * 1e9)
+
+            def took(done: Future[None]) -> None:
+                if done.exception() is None:
+                    traces.took(source.name, told, began, time.time_ns())
+
+            appended.add_done_callback(took)
+        return parcel, appended
 
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -102,7 +102,9 @@ def _about(field, prefix, name):
 
 def _default(field):
     if isinstance(field.default, SecretStr):
-        raise TypeError("a secret has a default")
+        if field.default.get_secret_value():
+            raise TypeError("a secret has a default")
+        return ""
     match field.get_default(call_default_factory=True):
         case value if value is PydanticUndefined:
             return "**needed**"
