@@ -539,9 +539,9 @@ def test_of_two_that_deliver_one_pushes_and_the_other_goes_on_when_it_dies(datab
                 return await super().renew(lease)
 
         async def live() -> None:
-            dies = Dying(one, "one", 1.0)
+            dies = Dying(one, "one", 3.0)
             first = Deliveries(one, [crm], bench.log.publish, leases=dies)
-            second = Deliveries(two, [crm], bench.log.publish, leases=Leases(two, "two", 1.0))
+            second = Deliveries(two, [crm], bench.log.publish, leases=Leases(two, "two", 3.0))
             await first.start()
             await _until(lambda: first.holds)
             await second.start()
@@ -611,3 +611,47 @@ def test_who_delivers_obeys_within_a_second_what_another_process_was_told(databa
             await delivers.stop()
 
         asyncio.run(live())
+
+
+def test_a_call_that_outlasts_its_lease_is_cut_off_and_told_again_by_the_next_holder(
+    database: Database, tmp_path: Path
+) -> None:
+    here, there = Crm(), Crm()
+    there.shown = here.shown  # one destination, two ways to it
+    with Database(url(tmp_path)) as other:
+        bench = Bench(other, here)
+        bench.link("acc_0", "crm:0")
+        calling, cut_off = asyncio.Event(), asyncio.Event()
+
+        class CutOff(Leases):
+            async def renew(self, lease: Lease) -> float:
+                raise OSError("no route to the database")
+
+        async def hangs(deliveries: Sequence[hub.Delivery]) -> Sequence[hub.Outcome]:
+            calling.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                [here.take(d) for d in deliveries]  # it was on the wire
+                cut_off.set()
+            return []
+
+        here.push = hangs
+
+        async def live() -> None:
+            first = Deliveries(database, [here], bench.log.publish, leases=CutOff(database, "one", 1.0))
+            second = Deliveries(other, [there], bench.log.publish, leases=Leases(other, "two", 1.0))
+            await asyncio.to_thread(bench.show, (1, health("acc_0", 1.0)))
+            await first.start()
+            await _until(calling.is_set)
+            await second.start()
+            await _until(cut_off.is_set)
+            await asyncio.to_thread(bench.show, (2, health("acc_0", 2.0)))
+            await _until(lambda: here.shown["0"].count(2) > 0)
+            await _until(lambda: [row.state for row in bench.rows()] == ["shown"])
+            await first.stop()
+            await second.stop()
+
+        asyncio.run(live())
+    assert here.shown["0"][0] == 1
+    assert here.shown["0"][-1] == 2

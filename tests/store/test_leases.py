@@ -295,11 +295,11 @@ def test_a_holder_whose_renewals_do_not_arrive_stops_before_another_begins(
         doing = Doing()
         deaf = asyncio.create_task(Led(Deaf(database, "deaf", 0.6), "one", doing.of("deaf")).run())
         await _until(lambda: doing.by == ["deaf"])
-        well = asyncio.create_task(Led(Leases(database, "well", 0.6), "one", doing.of("well")).run())
+        well = asyncio.create_task(Led(Leases(database, "well", 1.5), "one", doing.of("well")).run())
         await _until(lambda: not doing.by)  # stopped by itself
         deaf.cancel()
         await _until(lambda: doing.by == ["well"])
-        await asyncio.sleep(0.8)  # more than a term: renewals keep it
+        await asyncio.sleep(1.8)  # more than a term: renewals keep it
         assert doing.by == ["well"]
         well.cancel()
         await asyncio.gather(deaf, well, return_exceptions=True)
