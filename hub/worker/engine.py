@@ -32,6 +32,7 @@ from hub.streams.accounting import Books, books
 from hub.streams.opening import open_log
 from hub.streams.streams import Streams
 from hub.success.alerts import Alerts
+from hub.worker.pruning import Due, Pruning
 from hub.worker.roles import INGEST, LEARNER, SCORING, SINKS, SUCCESS, UP, Role
 from scoring import archive
 from scoring.learner import Learner
@@ -157,19 +158,27 @@ class Engine:
         await self.stop()
 
     async def _tidy(self, lease: Lease) -> None:
-        """Let go of what the archive has kept long enough, a little at a time."""
+        """Let go of what was kept long enough, a little at a time."""
+        pruning = Pruning(self.settings.ledger_days)
         while True:
             try:
                 found = await asyncio.to_thread(self._stale)
                 await lease.write(partial(archive.forget, found=found))
+                due = await asyncio.to_thread(self._due, pruning)
+                await lease.write(partial(pruning.forget, found=due))
+                more = any(found) or due.more
             except SQLAlchemyError as error:
-                _log.warning("worker.archive_kept", extra={"error": str(error)})
-                found = archive.Stale([], [])
-            await asyncio.sleep(_BRIEFLY if any(found) else _DAILY)
+                _log.warning("worker.not_tidied", extra={"error": str(error)})
+                more = False
+            await asyncio.sleep(_BRIEFLY if more else _DAILY)
 
     def _stale(self) -> archive.Stale:
         with self.database.read() as connection:
             return archive.stale(connection, time.time(), self.settings.archive_days)
+
+    def _due(self, pruning: Pruning) -> Due:
+        with self.database.read() as connection:
+            return pruning.due(connection, time.time())
 
     def _rooms(self, configured: Configured, wake: Callable[[], None]) -> None:
         ours, database, rooms = self.settings, self.database, self.role.rooms
