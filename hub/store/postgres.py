@@ -155,6 +155,7 @@ def _engine(url: URL, settings: Mapping[str, str], **pool: Any) -> Engine:
         paramstyle="format",  # rows go to the driver as tuples
         client_encoding="utf8",
         use_native_hstore=False,
+        hide_parameters=True,  # an error is logged; what customers wrote is not
         connect_args={**connect, "options": options, "cursor_factory": _Cursor},
         pool_timeout=10.0,
         **pool,

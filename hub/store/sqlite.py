@@ -31,7 +31,9 @@ class Sqlite:
         if url.database in {None, "", ":memory:"}:
             raise ConfigError(f"{url} names no file; use sqlite:///relative.db or sqlite:////absolute.db")
         self.name = url.database or ""
-        self.reading: Engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32)
+        self.reading: Engine = create_engine(
+            url, poolclass=QueuePool, pool_size=8, max_overflow=32, hide_parameters=True
+        )
         self.writing: Engine = self.reading.execution_options(writer=True)
         event.listen(self.reading, "connect", _connected)
         event.listen(self.reading, "begin", _begin)
