@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from bench.peers.check import Expected
+from bench.peers.check import Expected, decode
 from bench.peers.listed import Message
 from bench.peers.publishing import producer, publish
 from bench.traffic import Told, entries, traffic
@@ -20,7 +19,6 @@ from hub import Health
 from hub.streams.log import Entry
 
 TWICE: Final = 0.02
-_health = msgspec.json.Decoder(Health).decode
 
 
 class Backlog(NamedTuple):
@@ -69,7 +67,7 @@ def published(broker: str, topic: str, partitions: int) -> list[Health]:
             found = []
             while any([await reader.position(at) < end for at, end in ends.items()]):
                 for records in (await reader.getmany(timeout_ms=200)).values():
-                    found += [_health(record.value) for record in records]
+                    found += [decode(record.value) for record in records]
             return found
 
     return asyncio.run(main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 import psycopg
 
@@ -18,6 +19,8 @@ from hub import Health
 
 _NEAR: Final = 1e-6  # relative; sums are added up in another order
 _SHOWN: Final = 1e-9
+decode: Final = msgspec.json.Decoder(Health).decode
+"""A message of topic `health`."""
 
 
 class Tables(NamedTuple):

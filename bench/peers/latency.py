@@ -18,12 +18,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.feed import feed
 from bench.peers.backlog import fill
+from bench.peers.check import decode
 from bench.peers.engines import PARTITIONS
 from bench.peers.ours import Workers
 from bench.result import Result, below, quantile, told
 from bench.servers import Parts
 from bench.traffic import everybody, traffic
-from hub import Event, Health
+from hub import Event
 from hub.store.database import Database
 from hub.streams.opening import open_log
 from hub.streams.topics import EVENTS
@@ -32,7 +33,6 @@ SECONDS: Final = 10.0
 _WARM: Final = 2.0  # seconds
 _ALL: Final = 10**9
 _event: Final = msgspec.json.Decoder(Event).decode
-_health: Final = msgspec.json.Decoder(Health).decode
 
 
 def measure(parts: Parts, pace: float, accounts: int, seconds: float = SECONDS) -> list[Result]:
@@ -63,7 +63,7 @@ def _waits(given: dict[str, float], heard: Sequence[tuple[float, bytes]]) -> lis
     return [
         (at - given[cause]) * 1_000
         for at, message in heard
-        for cause in _health(message).causes
+        for cause in decode(message).causes
         if given.get(cause, 0.0) > began
     ]
 
