@@ -28,6 +28,7 @@ NAMED = {
     "profiles": "account",
     "desired": "sink || account",
 }
+LONG = {"PULSEHUB_LEDGER_DAYS": "36500"}  # these invoices are of 2011; what is too old is let go of on purpose
 SURVIVOR, ABSORBED = "acc_241f94ad3dc273ae6971", "acc_30dcefcb449aa26829a2"
 LINES = [
     ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"],
@@ -57,7 +58,7 @@ def upgraded(tmp_path_factory):
     with lines.open("w", newline="") as file:
         csv.writer(file).writerows(LINES)
     before = everything(data)
-    return data, before, document(data, "import", lines, "--map", MAP)
+    return data, before, document(data, "import", lines, "--map", MAP, settings=LONG)
 
 
 def test_it_takes_the_steps_of_the_schema_it_lacks(upgraded):
