@@ -1,8 +1,8 @@
 """Runs of Pulsehub: one worker or several on one backlog, each a process of its own.
 
 Several do not begin as one: the first would get all partitions and be far ahead before it gave some up. So they are
-given their partitions while there is nothing to do, then the backlog comes at once, and the clock starts when all of
-it is there and all of them have begun; what was applied before does not count. One worker is measured like several.
+given their partitions while there is nothing to do, then the backlog comes at once, and the clock starts with the first
+commit after all of it is there and all of them have begun. One worker is measured like several.
 """
 
 from __future__ import annotations
@@ -45,12 +45,22 @@ def run(workers: int, told: Sequence[Told], backlog: Backlog, parts: Parts, name
         took = ours.stop()
         faults = backlog.expected.faults(ours.database, OURS, published(parts.broker, ours.health, PARTITIONS))
     parts.drop(name)
-    began = max(filled, *(one.began for one in took))
-    left = backlog.records - max((applied for at, applied in seen if at <= began), default=0)
-    if not left:
-        raise EngineError("all was done before all workers had begun: give them more events")
-    rate = left / (seen[-1][0] - began) * backlog.distinct / backlog.records
+    rate = _rate(seen, max(filled, *(one.began for one in took))) * backlog.distinct / backlog.records
     return Ran(rate, backlog.distinct / sum(one.cpu for one in took), faults)
+
+
+def _rate(seen: Sequence[tuple[float, int]], began: float) -> float:
+    """Records a second from the first commit after `began`: what a batch that was under way had done does not count.
+
+    Raises:
+        EngineError: there was no more than one.
+    """
+    before = max((applied for at, applied in seen if at <= began), default=0)
+    start, first = next(((at, applied) for at, applied in seen if applied > before), seen[-1])
+    end, last = seen[-1]
+    if last == first:
+        raise EngineError("all was done too soon after all workers had begun: give them more events")
+    return (last - first) / (end - start)
 
 
 class Workers:

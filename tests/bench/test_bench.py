@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import memory, path
-from bench.__main__ import NAMES, main, table
+from bench.__main__ import ASKED, NAMES, main, table
 from bench.result import at_least, at_most, below, digits, told
 from bench.traffic import everybody, traffic
 
@@ -41,13 +41,25 @@ def test_a_bench_that_is_not_there_is_wrong_use(capsys):
     assert not said.out
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *ASKED])
 def test_every_bench_says_what_it_leaves_out(name):
     module = import_module(f"bench.{name}")
     assert callable(module.run)
     assert "Measured:" in module.__doc__
     assert "Left out:" in module.__doc__
-    assert f"`{name}`" in DOCS.read_text(encoding="utf-8")
+    assert name in ASKED or f"`{name}`" in DOCS.read_text(encoding="utf-8")
+
+
+def test_a_bench_gets_the_options_it_knows(monkeypatch):
+    got = {}
+
+    def run(events=1, broker=""):
+        got.update(events=events, broker=broker)
+        return []
+
+    monkeypatch.setattr(path, "run", run)
+    assert main(["path", "--json", "--events", "7", "--repeat", "2", "--broker", "kafka://b/p"]) == 0
+    assert got == {"events": 7, "broker": "kafka://b/p"}
 
 
 def test_a_goal_holds_at_its_edge_but_not_where_it_must_stay_below():

@@ -5,9 +5,9 @@ from collections import Counter
 import psycopg
 import pytest
 
-from bench.peers import check, table
+from bench.peers import check, ours, table
 from bench.peers.backlog import backlog
-from bench.peers.engines import PARTITIONS, Ran
+from bench.peers.engines import PARTITIONS, EngineError, Ran
 from bench.peers.listed import Given, Listed
 from bench.peers.store import TABLES, Bulk, Rows, Single, archived, connect
 from bench.servers import Parts
@@ -108,3 +108,10 @@ def test_ratios_are_told_of_who_ran_and_a_wrong_end_is_told():
     assert not found["peers.bytewax.batch.right"].holds
     assert "peers.quix.ratio" not in found
     assert "peers.two.ratio" not in found
+
+
+def test_workers_are_timed_from_the_first_commit_after_all_have_begun():
+    seen = [(0.0, 0), (1.0, 100), (2.0, 100), (3.0, 300), (5.0, 700)]
+    assert ours._rate(seen, began=1.5) == (700 - 300) / (5.0 - 3.0)
+    with pytest.raises(EngineError):
+        ours._rate(seen, began=4.0)
