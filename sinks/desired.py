@@ -112,10 +112,12 @@ class Fields:
         self._sinks = [sink for sink in sinks if sink.shape == "fields"]
         self._wake = wake
         self._swept = ""
+        self._held: frozenset[int] = frozenset()
         self.tick_every: float | None = 5.0 if self._sinks else None
 
-    def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
+    def assign(self, _connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:  # noqa: ARG002 - a room's shape
         """Nothing to load: rows are read when they are needed."""
+        self._held = frozenset(partitions)
 
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:
         """Want the newest health of each account shown; a target that is known is not looked up again."""
@@ -142,12 +144,13 @@ class Fields:
 
     def tick(self, connection: Connection) -> Step | None:
         """Look at the next few hundred accounts: are they still where we think they are?"""
-        accounts = connection.scalars(
-            select(schema.accounts.c.id)
+        page = connection.execute(
+            select(schema.accounts.c.id, schema.accounts.c.partition)
             .where(schema.accounts.c.id > self._swept)
             .order_by(schema.accounts.c.id)
             .limit(_PAGE),
         ).all()
+        accounts = [row.id for row in page if row.partition in self._held]  # other workers look at theirs
         rows = self._rows(connection, accounts)
         references = _references(connection, accounts)
         changed, new = [], []
@@ -165,7 +168,7 @@ class Fields:
             if account in healths
             for sequence, health in [healths[account]]
         ]
-        reached = accounts[-1] if len(accounts) == _PAGE else ""
+        reached = page[-1].id if len(page) == _PAGE else ""
 
         def swept() -> None:
             self._swept = reached

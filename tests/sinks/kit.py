@@ -144,6 +144,9 @@ def action(key: str, account: str = "acc_1", to: Sequence[str] = ("dana@example.
     )
 
 
+PARTITIONS = 8
+
+
 class Bench:
     """Rooms, rows and workers over one database file, without a stream: the test is the stream."""
 
@@ -154,6 +157,8 @@ class Bench:
         self.sinks = sinks
         self.woken = 0
         self.fields = Fields(sinks, self._wake)
+        with database.read() as connection:
+            self.fields.assign(connection, range(PARTITIONS))
         self.outbox = AlertsOutbox(sinks, self._wake, self.clock)
         rng = Random(seed)
         self.workers = [

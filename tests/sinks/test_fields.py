@@ -144,3 +144,15 @@ def test_what_is_no_health_is_a_dead_letter_and_stops_nothing(database: Database
     batch = [record(b"{", 1), record(good, 2), Record(0, 3, NOW, b"", b"\xff\x00")]
     step = database.write(lambda connection: room.step(connection, batch)).result()
     assert [letter.record.offset for letter in step.dead] == [1, 3]
+
+
+def test_the_sweep_leaves_accounts_of_other_workers_alone(database: Database) -> None:
+    crm = Crm()
+    bench = Bench(database, crm)
+    _known(database, "acc_1")
+    bench.show((1, health("acc_1", 50)))
+    bench.link("acc_1", "crm:42")
+    with database.read() as connection:
+        bench.fields.assign(connection, [1, 2])
+    bench.sweep()
+    assert bench.rows()[0].state == "absent"
