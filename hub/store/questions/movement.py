@@ -44,6 +44,7 @@ def moves(connection: Connection, since: float, *, least: float = 1.0) -> list[M
             accounts.c.health.is_not(None),
             accounts.c.band != "left",
         )
+        .offset(0)  # else PostgreSQL looks `was` up anew wherever it is named below
         .subquery()
     )
     change = then.c.health - then.c.was
