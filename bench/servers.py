@@ -42,4 +42,4 @@ def servers() -> Iterator[Parts]:
             where = running.environment()
             yield Parts(urlsplit(where["PULSEHUB_TEST_BROKER"]).netloc, where["PULSEHUB_TEST_DATABASE"])
         finally:
-            running.stop()
+            running.remove()
