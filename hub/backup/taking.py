@@ -64,8 +64,8 @@ def take(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already: a backup needs a folder of its own, such as {folder}-2")
     draft = folder.with_name(f"{folder.name}.unfinished")
+    _clear(draft)
     try:
-        _clear(draft)
         draft.mkdir(parents=True, mode=0o700)
         _room(database, draft, spare)
         manifest = _fill(database, stream, draft, version=version, clock=clock, raw=raw, moved=moved)

@@ -15,7 +15,8 @@ import typer
 
 from hub import tracing
 from hub.cli import context
-from hub.cli.output import aside, print_json
+from hub.cli.checks.spelling import misspelt
+from hub.cli.output import aside, plain, print_json
 from hub.logs import configure_logging
 from hub.settings import Settings
 from hub.worker import Hub
@@ -84,6 +85,8 @@ async def _serve(settings: Settings, vendors: dict[str, str], role: Role, probes
             aside.print(_begun(hub))
             if role.faces and not hub.configured.sources:
                 aside.print("[yellow]◆[/] no source is configured yet: `pulsehub plugins` lists what could be")
+            for name, meant in misspelt(vendors, [plugin.name for plugin in hub.registry.plugins]).items():
+                aside.print(f"[yellow]◆[/] nobody reads {plain(name)}: is it {plain(meant)}?")
             await until(stop, hub)
         finally:
             await _end(hub)

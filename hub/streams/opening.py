@@ -10,6 +10,7 @@ from hub.store.database import Database
 from hub.store.upserts import insert
 from hub.streams.log import Log
 from hub.streams.sqlite.log import SqliteLog
+from hub.streams.sqlite.logfile import LogReader, path_of
 from hub.streams.topics import ALL
 
 _META = schema.meta
@@ -41,6 +42,18 @@ def open_log(url: str, partitions: int, database: Database) -> Log:
         remember = insert(_META).values(key=_KEY, value=str(log.partitions)).on_conflict_do_nothing()
         database.write(lambda connection: connection.execute(remember) and None).result()
     return log
+
+
+def look_at(url: str, partitions: int, database: Database) -> Log | LogReader | None:
+    """Open the log of an installation to look at it, making nothing; None where there is no such file yet.
+
+    Raises:
+        ConfigError: the URL names no kind of stream we know, or the log cannot be had.
+    """
+    if url.startswith("sqlite:"):
+        path = path_of(url)
+        return LogReader(path) if path.exists() else None
+    return _open(url, partitions, database)
 
 
 def _open(url: str, partitions: int, database: Database) -> Log:

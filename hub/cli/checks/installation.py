@@ -1,0 +1,158 @@
+"""The installation: database and log beside each other, the books, and who works on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.cli.checks import Check
+from hub.cli.checks.servers import database_clock
+from hub.sdk.errors import HubError
+from hub.settings import Settings
+from hub.store import schema, versions
+from hub.store.database import Database, look
+from hub.store.heartbeats import SILENT, Process, alive
+from hub.store.questions import way
+from hub.streams.accounting import Books, archived, books
+from hub.streams.aligning import given_up, lost
+from hub.streams.log import Reads
+from hub.streams.opening import look_at
+from hub.streams.topics import EVENTS
+from scoring.archive import forgotten
+
+_NOTHING: Final = Books(0, 0, 0, 0, 0, 0, 0)
+
+
+class Examined(NamedTuple):
+    """The books, and what was found."""
+
+    books: Books
+    checks: list[Check]
+
+
+def examine(settings: Settings) -> Examined:
+    """Look at all of it, changing nothing."""
+    checks: list[Check] = []
+    try:
+        counted = _examine(settings, checks)
+    except (HubError, SQLAlchemyError) as error:
+        checks.append(Check("installation", "wrong", str(getattr(error, "orig", None) or error)))
+        counted = _NOTHING
+    return Examined(counted, checks)
+
+
+def _examine(settings: Settings, checks: list[Check]) -> Books:
+    name, found = look(settings.database)
+    versions.refuse(found, name)
+    if found.schema is None:
+        where = f"in {settings.data}" if settings.database_url == "" else f"at {name}"
+        checks.append(Check("books", "note", f"nothing {where} yet; `pulsehub up` makes it"))
+        return _NOTHING
+    if found.schema < schema.VERSION:
+        says = f"{name} has schema {found.schema}: `pulsehub migrate` makes it {schema.VERSION}; so does any start"
+        checks.append(Check("schema", "note", says))
+        return _NOTHING
+    newer = found.schema > schema.VERSION
+    says = f"{name} has schema {found.schema}" + (" of a newer version, which works beside this one" if newer else "")
+    checks.append(Check("schema", "note" if newer else "ok", says))
+    with ExitStack() as opened:
+        database = opened.enter_context(Database(settings.database))
+        with database.read() as connection:
+            checks += database_clock(connection)
+            checks += _processes(connection)
+            checks += _leases(connection)
+        log = look_at(settings.stream, settings.topic_partitions, database)
+        if log is None:
+            checks.append(Check("log", "note", f"nothing in {settings.data} yet; `pulsehub up` makes it"))
+            return _NOTHING
+        opened.enter_context(closing(log))
+        checks += _log(settings, database, log)
+        with database.read() as connection:
+            counted = books(connection, log)
+            checks += _books(settings, connection, counted)
+            checks += _letters(connection)
+        return counted
+
+
+def _processes(connection: Connection) -> Iterator[Check]:
+    every = alive(connection, within=math.inf)
+    living = [one for one in every if one.age <= SILENT]
+    for one in living:
+        if failed := one.state.get("failed"):
+            yield Check("processes", "wrong", f"{one.role} {one.id} has stopped working: {failed}. Restart it")
+    silent = [one for one in every if one.age > SILENT]
+    if silent:
+        said = ", ".join(f"{one.role} {one.id} for {one.age:.0f} s" for one in silent)
+        yield Check("processes", "note", f"not heard of: {said}. They are forgotten after a day")
+    if living:
+        yield Check("processes", "ok", ", ".join(f"{one.role} {one.id}" for one in living))
+        yield from _agree(living)
+
+
+def _agree(living: list[Process]) -> Iterator[Check]:
+    spoken = sorted({one.version for one in living})
+    if len(spoken) > 1:
+        says = f"several work beside each other: {', '.join(spoken)}. That is fine during an upgrade, and no longer"
+        yield Check("processes", "note", says)
+
+
+def _leases(connection: Connection) -> Iterator[Check]:
+    rows = connection.execute(select(schema.leases).where(schema.leases.c.holder != "")).all()
+    if rows:
+        said = ", ".join(f"{row.name} by {row.holder}" for row in sorted(rows, key=lambda row: str(row.name)))
+        yield Check("leases", "ok", f"last held: {said}")
+
+
+def _log(settings: Settings, database: Database, log: Reads) -> Iterator[Check]:
+    ends = log.ends(EVENTS.name)
+    offsets, meta = schema.offsets, schema.meta
+    with database.read() as connection:
+        highest = connection.scalar(select(func.max(offsets.c.partition)))
+        said = connection.scalar(select(meta.c.value).where(meta.c.key == "partitions"))
+    numbers = {
+        "PULSEHUB_PARTITIONS": settings.partitions,
+        "the log": len(ends) or None,
+        "the database": int(said) if said else None,
+    }
+    known = {name: number for name, number in numbers.items() if number is not None}
+    if highest is not None and ends and highest >= len(ends):
+        says = f"the database knows partition {highest} and the log has {len(ends)}: they are not of one installation"
+        yield Check("log", "wrong", f"{says}. See PULSEHUB_BROKER_URL and PULSEHUB_DATABASE_URL")
+    elif len(set(known.values())) > 1:
+        says = ", ".join(f"{name} says {number}" for name, number in known.items())
+        yield Check("log", "note", f"partitions differ: {says}. An installation keeps those it was made with")
+    elif ends:
+        yield Check("log", "ok", f"{len(ends)} partitions of each topic")
+    for (room, topic), many in lost(database, log).items():
+        says = f"{many:,} records of {topic} went before {room} had read them"
+        yield Check("log", "wrong", f"{says}. Restore a newer backup, or go on without: `pulsehub streams --give-up`")
+
+
+def _books(settings: Settings, connection: Connection, counted: Books) -> Iterator[Check]:
+    kept = archived(connection) + forgotten(connection)
+    sums = (
+        f"received {counted.received:,} = applied {counted.applied:,} + duplicates {counted.duplicates:,}"
+        f" + dead-lettered {counted.dead_lettered:,} + pending {counted.pending:,}"
+    )
+    if counted.pending < 0:
+        log = "streams.db" if settings.stream.startswith("sqlite:") else "the log"
+        says = f"{log} ends {-counted.pending:,} records before what was applied: it is not of the database's moment"
+        yield Check("books", "wrong", f"{says}. Put back both from one backup")
+    elif not counted.balanced or kept != counted.applied:
+        wrong = f"; {counted.astray:+,} astray, {kept:,} in the archive"
+        yield Check("books", "wrong", f"do not balance: {sums}{wrong}. Take a backup, report it")
+    else:
+        yield Check("books", "ok", sums)
+    if many := given_up(connection):
+        yield Check("books", "note", f"{many:,} of the dead-lettered were given up when the log had lost them")
+
+
+def _letters(connection: Connection) -> Iterator[Check]:
+    if letters := way.letters_by_connection(connection):
+        many = ", ".join(f"{number} of {name or '?'}" for name, number in letters.items())
+        yield Check("dead letters", "note", f"{many}: `pulsehub deadletters list` says why")
