@@ -101,14 +101,12 @@ def _about(field, prefix, name):
 
 
 def _default(field):
-    if isinstance(field.default, SecretStr):
-        if field.default.get_secret_value():
-            raise TypeError("a secret has a default")
-        return ""
+    if isinstance(field.default, SecretStr) and field.default.get_secret_value():
+        raise TypeError("a secret has a default")
     match field.get_default(call_default_factory=True):
         case value if value is PydanticUndefined:
             return "**needed**"
-        case None | "" | () | []:
+        case None | "" | () | [] | SecretStr():
             return ""
         case bool() as value:
             return f"`{str(value).lower()}`"

@@ -13,14 +13,10 @@ import yaml
 
 import hub
 from hub.sdk import hooks
-from hub.store.database import Database
 from hub.streams import topics
 from hub.web.words import BAND_WORDS
 from scoring.config import Measure
 from tests.docs.pages import PAGES, ROOT, name_of
-from tests.web import companies
-from tests.web.conftest import Asker
-from tests.web.serving import context
 
 
 @pytest.mark.parametrize("name", ["acme_pulsehub.py", "test_acme.py"])
@@ -79,15 +75,6 @@ def test_every_band_is_explained_to_those_who_read_it():
     assert set(BAND_WORDS) == set(get_args(hub.Band))
     for band, word in BAND_WORDS.items():
         assert f"| **{word}** | {f'from {begins[band]}' if band in begins else ''}" in page
-
-
-def test_the_metrics_to_watch_are_those_there_are(tmp_path):
-    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
-        companies.fill(database, number=3)
-        scraped = Asker(context(database)).ask("/metrics").text
-    there = {line.split("{")[0].split(" ")[0] for line in scraped.splitlines() if not line.startswith("#")} - {""}
-    page = (ROOT / "docs" / "operate.md").read_text()
-    assert set(re.findall(r"`(pulsehub_[a-z_]+)", page)) == there
 
 
 def test_the_log_names_to_watch_are_written_by_the_code():
