@@ -10,20 +10,7 @@ from hub.streams.log import Entry, LogError
 from hub.streams.opening import open_log
 from hub.streams.testing import until_idle
 from hub.streams.topics import EVENTS, HEALTH, partition_of
-from tests.servers.program import ServerError
-from tests.servers.servers import Servers
 from tests.streams.kit import PARTITIONS, Keeper, Place, numbers, until
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory):
-    servers = Servers(tmp_path_factory.mktemp("servers"), postgres=False, redis=False)
-    try:
-        servers.start()
-    except ServerError as error:
-        pytest.skip(str(error))
-    yield servers
-    servers.stop()
 
 
 @pytest.fixture
