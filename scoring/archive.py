@@ -12,7 +12,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from hub import Event
 from hub.store import schema
-from hub.store.database import ContendedError, insert_rows, run_rows
+from hub.store.bulk import insert_rows, run_rows
+from hub.store.database import ContendedError
 from hub.store.family import family
 from hub.store.upserts import insert as upsert
 from scoring.clock import DAY

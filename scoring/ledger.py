@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 
 from hub import Health
 from hub.store import schema
-from hub.store.database import insert_rows
+from hub.store.bulk import insert_rows
 from hub.streams.room import Message
 
 _TABLE: Final = schema.ledger

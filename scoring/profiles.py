@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from hub import Event, Scalar
 from hub.store import schema
 from hub.store.among import Among
-from hub.store.database import insert_rows
+from hub.store.bulk import insert_rows
 from hub.store.upserts import insert
 from scoring.entities import Entity
 

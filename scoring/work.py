@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func
 
 from hub import Driver, Event, Health
 from hub.store import schema
-from hub.store.database import insert_rows
+from hub.store.bulk import insert_rows
 from hub.store.upserts import insert
 from hub.streams.room import Message
 from scoring import snapshots
