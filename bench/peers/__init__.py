@@ -8,7 +8,7 @@ publish that, remember the position. Each file of an engine says what it does ot
 against the distinct events folded at once. Rates are by the clock, and by processor seconds of the engine's process
 alone: broker and database share the cores. Slow engines get fewer events. Medians of rounds, in which all take turns.
 `pulsehub` does more than is listed: it keeps what things a customer has, its people and profile, and who is whose, as
-`bare.room` does: the very same room, driven by hand.
+`bare.room` does: the very same room, driven by hand. `pulsehub.one` and `.two` are for each other (`bench.peers.ours`).
 
 Left out: the door, loading what a database holds when a worker starts, rebalances, crashes (`tests/faults`).
 """

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from bench.peers.check import Expected, decode
 from bench.peers.listed import Message
@@ -93,10 +94,11 @@ def assigned(broker: str, group: str, members: int, patience: float) -> None:
         await admin.start()
         try:
             while True:
-                for answer in await admin.describe_consumer_groups([group]):
-                    _, _, state, _, _, there, *_ = answer.groups[0]
-                    if state == "Stable" and len(there) == members:
-                        return
+                with suppress(GroupCoordinatorNotAvailableError):  # a new broker has yet to find one
+                    for answer in await admin.describe_consumer_groups([group]):
+                        _, _, state, _, _, there, *_ = answer.groups[0]
+                        if state == "Stable" and len(there) == members:
+                            return
                 await asyncio.sleep(0.1)
         finally:
             await admin.close()

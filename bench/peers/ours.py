@@ -1,8 +1,10 @@
 """Runs of Pulsehub: one worker or several on one backlog, each a process of its own.
 
-Several do not begin as one: the first would get all partitions and be far ahead before it gave some up. So they are
-given their partitions while there is nothing to do, then the backlog comes at once, and the clock starts with the first
-commit after all of it is there and all of them have begun. One worker is measured like several.
+Beside the peers, one worker finds its backlog there, and is timed from its first record, as they are. Several do not
+begin as one: the first would get all partitions and be far ahead before it gave some up. So they are given their
+partitions while there is nothing to do, then the backlog comes at once, and the clock starts with the first commit
+after all of it is there and all of them have begun. That leaves out the dear beginning, when every account is new: it
+is compared with one worker timed the same way, and with nobody else.
 """
 
 from __future__ import annotations
@@ -32,21 +34,33 @@ _APPLIED: Final = "select coalesce(sum(next), 0) from offsets where room = 'scor
 _MOVED: Final = "select count(*) from ledger"
 
 
-def run(workers: int, told: Sequence[Told], backlog: Backlog, parts: Parts, name: str) -> Ran:
-    """One run under a name nobody has used.
+def run(told: Sequence[Told], backlog: Backlog, parts: Parts, name: str) -> Ran:
+    """One worker beside the peers, under a name nobody has used.
 
     Raises:
-        EngineError: a worker ended, or all was not done in time.
+        EngineError: the worker ended, or all was not done in time.
+    """
+    ours = Workers(1, parts, name)
+    fill(parts.broker, ours.events, told, PARTITIONS)
+    with ours:
+        ended = ours.finish(backlog.records)[-1][0]
+        (took,) = ours.stop()
+        return ours.ran(backlog, backlog.distinct / (ended - took.began), took.cpu)
+
+
+def together(workers: int, told: Sequence[Told], backlog: Backlog, parts: Parts, name: str) -> Ran:
+    """So many workers at once; to be compared among themselves.
+
+    Raises:
+        EngineError: a worker ended, or all was not done in time, or too soon.
     """
     with Workers(workers, parts, name) as ours:
         fill(parts.broker, ours.events, told, PARTITIONS)
         filled = time.monotonic()
         seen = ours.finish(backlog.records)
         took = ours.stop()
-        faults = backlog.expected.faults(ours.database, OURS, published(parts.broker, ours.health, PARTITIONS))
-    parts.drop(name)
-    rate = _rate(seen, max(filled, *(one.began for one in took))) * backlog.distinct / backlog.records
-    return Ran(rate, backlog.distinct / sum(one.cpu for one in took), faults)
+        rate = _rate(seen, max(filled, *(one.began for one in took))) * backlog.distinct / backlog.records
+        return ours.ran(backlog, rate, sum(one.cpu for one in took))
 
 
 def _rate(seen: Sequence[tuple[float, int]], began: float) -> float:
@@ -75,7 +89,7 @@ class Workers:
 
     def __init__(self, workers: int, parts: Parts, name: str) -> None:
         self.broker, self.database = f"kafka://{parts.broker}/{name}", parts.fresh(name)
-        self._parts, self._workers = parts, workers
+        self._parts, self._workers, self._name = parts, workers, name
         self._children: list[subprocess.Popen[bytes]] = []
         with Database(self.database) as database:
             stream = open_log(self.broker, PARTITIONS, database)
@@ -111,7 +125,10 @@ class Workers:
                 (applied,) = connection.execute(_APPLIED).fetchone() or (0,)
                 if applied >= records:
                     (rows,) = connection.execute(_MOVED).fetchone() or (0,)
-                    arrived(self._parts.broker, self.health, PARTITIONS, rows)
+                    try:
+                        arrived(self._parts.broker, self.health, PARTITIONS, rows)
+                    except TimeoutError:
+                        raise self._failed("not all health was published in time") from None
                     return [*seen, (time.monotonic(), int(applied))]
                 seen.append((time.monotonic(), int(applied)))
                 time.sleep(_EVERY)
@@ -120,6 +137,13 @@ class Workers:
     def stop(self) -> list[Took]:
         """End them; what it took each. Raises EngineError."""
         return [answer("bench.peers.worker", child, *child.communicate()) for child in self._children]
+
+    def ran(self, backlog: Backlog, rate: float, cpu: float) -> Ran:
+        """What is told of a run, once it is over; the database goes."""
+        said = published(self._parts.broker, self.health, PARTITIONS)
+        faults = backlog.expected.faults(self.database, OURS, said)
+        self._parts.drop(self._name)
+        return Ran(rate, backlog.distinct / cpu, faults)
 
     def _failed(self, why: str) -> EngineError:
         for child in self._children:
