@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, null, select, union_all
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from hub.sdk.contracts import Sink
@@ -33,6 +33,11 @@ _SAVE: Final = _upsert.on_conflict_do_update(
         for name in ("sequence", "target", "fields", "shown", "pushing", "state", "attempts", "next_at", "reason")
     },
 )
+_EVERY: Final = union_all(  # a merge leaves no row of the absorbed account but this
+    select(schema.accounts.c.id, schema.accounts.c.partition),
+    select(schema.merges.c.absorbed, null()).where(~exists().where(schema.accounts.c.id == schema.merges.c.absorbed)),
+).subquery()
+_KNOWN: Final = select(_EVERY).where(_EVERY.c.id > bindparam("swept")).order_by(_EVERY.c.id).limit(_PAGE)
 
 
 def _of_the_newest(column: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -144,13 +149,9 @@ class Fields:
 
     def tick(self, connection: Connection) -> Step | None:
         """Look at the next few hundred accounts: are they still where we think they are?"""
-        page = connection.execute(
-            select(schema.accounts.c.id, schema.accounts.c.partition)
-            .where(schema.accounts.c.id > self._swept)
-            .order_by(schema.accounts.c.id)
-            .limit(_PAGE),
-        ).all()
-        accounts = [row.id for row in page if row.partition in self._held]  # other workers look at theirs
+        page = connection.execute(_KNOWN, {"swept": self._swept}).all()
+        # other workers look at theirs; what was merged away is nobody's, and whoever finds it sees the same
+        accounts = [row.id for row in page if row.partition in self._held or row.partition is None]
         rows = self._rows(connection, accounts)
         references = _references(connection, accounts)
         changed, new = [], []

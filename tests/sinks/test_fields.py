@@ -131,6 +131,16 @@ def test_an_account_that_was_merged_away_is_pushed_no_more(database: Database) -
     assert crm.shown == {"42": [50]}
 
 
+def test_a_merge_leaves_nothing_that_waits_for_ever(database: Database) -> None:
+    bench = Bench(database, Crm())
+    bench.link("acc_1", "crm:42")
+    bench.show((1, health("acc_1", 50)))
+    row = {"absorbed": "acc_1", "survivor": "acc_2", "at": NOW, "why": "same key"}
+    database.write(lambda c: c.execute(merges.insert(), row)).result()  # there is no account acc_1 any more
+    bench.sweep()
+    assert (bench.rows()[0].state, bench.rows()[0].target) == ("absent", None)
+
+
 def test_each_destination_has_a_row_of_its_own_and_sinks_of_alerts_have_none(database: Database) -> None:
     bench = Bench(database, Crm("crm"), Crm("desk"), Pager())
     bench.link("acc_1", "crm:42")

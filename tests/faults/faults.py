@@ -1,0 +1,251 @@
+"""What is done to a company. Each breaks one thing once and leaves it mended; what follows is the company's business."""
+
+import random
+import signal
+import time
+from typing import Protocol
+
+import psycopg
+
+from tests.faults.company import Company, Process
+from tests.faults.process import POINTS
+from tests.servers.servers import Servers
+
+
+class Fault(Protocol):
+    """One way to break things.
+
+    Attributes:
+        name: as in the table.
+        kills: whether a strike ends a process of ours.
+        doubtful: whether a call may be cut off so that nobody learns its end: an alert may then be mailed again.
+        overtaken: whether a call of a paused process may arrive after its successor's (docs/adr/0011).
+    """
+
+    name: str
+    kills: bool
+    doubtful: bool
+    overtaken: bool
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        """Do it; what was done, in words. Returns when it is over."""
+
+
+class Kill:
+    """kill -9 of any process, any moment."""
+
+    name = "kill -9, any process"
+    kills, doubtful, overtaken = True, True, True
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        victim = company.some(chance)
+        who = victim.who
+        victim.kill()
+        return f"killed {who}"
+
+
+class Point:
+    """A process kills itself at a named point, soon after its next start."""
+
+    kills, doubtful, overtaken = True, True, True
+
+    def __init__(self, point: str) -> None:
+        self.point = point
+        self.name = f"kill -9, {point}"
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        among = company.webs if self.point == "before an acknowledgement" or not company.workers else company.workers
+        victim = chance.choice([one for one in among if one.wanted])
+        victim.fuse = f"{self.point}:{chance.randint(1, 20 if 'claiming' not in self.point else 3)}"
+        fuse, lives = victim.fuse, victim.lives
+        victim.kill()  # the next life has the fuse
+        until = time.monotonic() + 25
+        while victim.lives < lives + 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        if victim.lives < lives + 2:
+            victim.kill()
+            return f"{victim.name} did not come to {fuse}, and was killed"
+        return f"{victim.name} killed itself at {fuse}"
+
+
+class Rebalance:
+    """A worker leaves and comes again; the others take its partitions, and give them back."""
+
+    name = "rebalance under load"
+    kills, doubtful, overtaken = False, False, False
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        victim = chance.choice(company.workers)
+        took = victim.end()
+        time.sleep(chance.uniform(0, 2))
+        victim.start()
+        return f"{victim.name} left within {took:.1f} s and came again"
+
+
+class Pause:
+    """A worker is stopped past its session, and goes on as if nothing had happened."""
+
+    name = "paused past its session"
+    kills, doubtful, overtaken = False, True, True
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        victim = chance.choice([one for one in company.workers if one.alive])
+        return _paused(victim, chance.uniform(8, 14))
+
+
+class BrokerStopped:
+    """The broker is stopped as its manual says, and started."""
+
+    name = "broker stopped and started"
+    kills, doubtful, overtaken = False, False, False
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        servers.kafka.stop()
+        time.sleep(chance.uniform(0, 3))
+        servers.kafka.start()
+        return self.name
+
+
+class BrokerKilled:
+    """kill -9 of the broker, and a new start."""
+
+    name = "broker killed"
+    kills, doubtful, overtaken = False, False, False
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        servers.kafka.kill()
+        time.sleep(chance.uniform(0, 3))
+        servers.kafka.start()
+        return self.name
+
+
+class BrokerPaused:
+    """The broker answers nobody for a while; connections stay open."""
+
+    name = "broker hangs"
+    kills, doubtful, overtaken = False, False, False
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        servers.kafka.pause()
+        time.sleep(chance.uniform(2, 12))
+        servers.kafka.resume()
+        return self.name
+
+
+class PostgresRestarted:
+    """PostgreSQL is stopped (fast) and started."""
+
+    name = "PostgreSQL restarted"
+    kills, doubtful, overtaken = False, True, True
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        servers.postgres.stop()
+        time.sleep(chance.uniform(0, 3))
+        servers.postgres.start()
+        return self.name
+
+
+class PostgresKilled:
+    """kill -9 of PostgreSQL, and its recovery."""
+
+    name = "PostgreSQL killed"
+    kills, doubtful, overtaken = False, True, True
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        servers.postgres.kill()
+        time.sleep(chance.uniform(0, 3))
+        servers.postgres.start()
+        return self.name
+
+
+class ConnectionsDropped:
+    """pg_terminate_backend of every connection there is, a few times."""
+
+    name = "connections dropped"
+    kills, doubtful, overtaken = False, True, True
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        many = 0
+        for _ in range(chance.randint(1, 4)):
+            with psycopg.connect(_admin(servers), autocommit=True) as connection:
+                many += len(
+                    connection.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity"
+                        " where pid <> pg_backend_pid() and backend_type = 'client backend'"
+                    ).fetchall()
+                )
+            time.sleep(chance.uniform(0, 1))
+        return f"{many} connections dropped"
+
+
+class RedisFlushed:
+    """Redis forgets everything."""
+
+    name = "Redis flushed"
+    kills, doubtful, overtaken = False, False, False
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        import redis
+
+        with redis.Redis(port=servers.redis.port) as client:
+            client.flushall()
+        time.sleep(0.5)
+        return self.name
+
+
+class RedisStopped:
+    """Redis is gone for some seconds, or answers nobody."""
+
+    name = "Redis stopped"
+    kills, doubtful, overtaken = False, False, False
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        if chance.random() < 0.5:  # noqa: PLR2004
+            servers.redis.kill()
+            time.sleep(chance.uniform(1, 6))
+            servers.redis.start()
+            return "Redis killed, back"
+        servers.redis.pause()
+        time.sleep(chance.uniform(1, 6))
+        servers.redis.resume()
+        return "Redis hung, back"
+
+
+class Nothing:
+    """Only load, duplicates, disorder, lateness, poison, and destinations that fail."""
+
+    name = "load alone"
+    kills, doubtful, overtaken = False, False, False
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        time.sleep(1)
+        return self.name
+
+
+def _paused(victim: Process, seconds: float) -> str:
+    who = victim.who
+    victim.signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    victim.signal(signal.SIGCONT)
+    return f"{who} was paused for {seconds:.1f} s"
+
+
+def _admin(servers: Servers) -> str:
+    return f"postgresql://postgres@127.0.0.1:{servers.postgres.port}/postgres"
+
+
+LARGE: list[Fault] = [
+    Nothing(),
+    Kill(),
+    *(Point(point) for point in POINTS),
+    Rebalance(),
+    Pause(),
+    BrokerStopped(),
+    BrokerKilled(),
+    BrokerPaused(),
+    PostgresRestarted(),
+    PostgresKilled(),
+    ConnectionsDropped(),
+    RedisFlushed(),
+    RedisStopped(),
+]

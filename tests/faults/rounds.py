@@ -1,0 +1,270 @@
+"""One fault, struck again and again under load, on an installation of its own; then everything is drained and checked."""
+
+import json
+import random
+import statistics
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import select
+
+from hub import Ping
+from hub.ingest.dedupe import digest_of
+from hub.store import schema
+from hub.streams.log import Entry, LogError
+from hub.streams.topics import EVENTS
+from hub.worker.beside import Beside
+from tests.faults import check, history
+from tests.faults.company import Company
+from tests.faults.destinations import RATE, Destinations
+from tests.faults.faults import Fault
+from tests.faults.traffic import Id, Sender, Vendors
+from tests.servers.servers import Servers
+
+CANARIES = 64  # accounts that are asked for after each strike, so that every partition has some
+PATIENCE = 180.0  # seconds to drain
+RECOVERY = 120.0  # seconds until an event of every partition must be applied again, from every door
+SESSION = 6  # seconds; the default is 10
+URL = f"session={SESSION}&rebalance=15&patience=5"
+
+
+@dataclass
+class Row:
+    """A line of the table.
+
+    Attributes:
+        strikes: how often it was broken.
+        recovered: seconds from the end of each strike until webhooks to every door for every partition were applied.
+        moved: seconds from the death of a worker until each of its partitions was somebody else's.
+        wrong: violations.
+    """
+
+    fault: str
+    seed: int
+    strikes: int = 0
+    events: int = 0
+    acknowledged: int = 0
+    kills: int = 0
+    recovered: list[float] = field(default_factory=list)
+    moved: list[float] = field(default_factory=list)
+    late: int = 0
+    mailed_again: int = 0
+    wrong: list[str] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    took: float = 0.0
+
+    def as_json(self) -> dict:
+        return asdict(self)
+
+
+class Round:
+    """What runs while one fault is struck.
+
+    Args:
+        fault: which.
+        servers: the real parts; None: the embedded engine.
+        folder: of logs and data.
+        seed: of all chance.
+        strikes: how often.
+        events: at least so many are sent.
+        rate: events a second.
+    """
+
+    def __init__(
+        self, fault: Fault, servers: Servers | None, folder: Path, seed: int, *, strikes: int, events: int, rate: float
+    ) -> None:
+        self.fault, self.servers, self.folder, self.seed = fault, servers, folder, seed
+        self.strikes, self.events, self.rate = strikes, events, rate
+        self.chance = random.Random(seed)
+        self.row = Row(fault.name, seed)
+        self.vendors = Vendors(seed)
+        self.destinations = Destinations(self.vendors.sandboxes["zendesk"], seed)
+        self.poison = 0
+        self._canaries = 0
+
+    def run(self) -> Row:
+        begun = time.monotonic()
+        with ExitStack() as opened:
+            self.destinations.start()
+            opened.callback(self.destinations.stop)
+            company = Company(self.folder, self._environment(), large=self.servers is not None)
+            opened.callback(company.stop)
+            prepare = getattr(self.fault, "prepare", None)
+            if prepare:
+                opened.callback(prepare(company))
+            company.start()
+            beside = opened.enter_context(company.beside())
+            if self.servers:
+                history.keep(company.database_url)
+            sender = Sender(company.doors, self.folder / "acknowledged", self.rate, self.seed)
+            opened.callback(sender.close)
+            sender.send(iter(self.vendors.founding()), None)
+            self._probe(company, beside, sender.acknowledged, 60)
+            self._torment(company, beside, sender)
+            self._settle(company, beside, sender)
+            for name, seconds in company.stop().items():
+                if seconds > 27:  # noqa: PLR2004 - its own bound is 25
+                    self.row.wrong.append(f"{name} did not end within {seconds:.0f} s of SIGTERM")
+        self.row.took = time.monotonic() - begun
+        return self.row
+
+    def _environment(self) -> dict[str, str]:
+        environment = {
+            **self.vendors.source_settings,
+            **self.destinations.settings(),
+            "PULSEHUB_PARTITIONS": "8",
+            "PULSEHUB_ZENDESK_TOLERANCE": "86400",
+            "PULSEHUB_STRIPE_TOLERANCE_SECONDS": "86400",
+        }
+        if self.servers:
+            name = f"faults_{self.folder.name}".replace("-", "_")
+            with psycopg.connect(
+                f"postgresql://postgres@127.0.0.1:{self.servers.postgres.port}/postgres", autocommit=True
+            ) as connection:
+                connection.execute(f"create database {name} owner pulsehub".encode())
+            environment |= {
+                "PULSEHUB_BROKER_URL": f"kafka://127.0.0.1:{self.servers.kafka.port}/{name}?{URL}",
+                "PULSEHUB_DATABASE_URL": f"postgresql://pulsehub@127.0.0.1:{self.servers.postgres.port}/{name}",
+                "PULSEHUB_REDIS_URL": f"redis://127.0.0.1:{self.servers.redis.port}/0",
+            }
+        return environment
+
+    # --- under load ---------------------------------------------------------------------------------------------
+
+    def _torment(self, company: Company, beside: Beside, sender: Sender) -> None:
+        enough = threading.Event()
+        begun = sender.counts["events"]
+        load = threading.Thread(
+            target=sender.send,
+            args=(
+                self.vendors.stream(),
+                lambda: enough.is_set() and sender.counts["events"] - begun >= self.events,
+            ),
+        )
+        load.start()
+        try:
+            for _ in range(self.strikes):
+                time.sleep(self.chance.uniform(0.2, 2.0))
+                self._poison(beside)
+                at = time.time()
+                self.row.done.append(self.fault.strike(company, self.servers, self.chance))
+                self.row.strikes += 1
+                if self.chance.random() < 0.7 or self.row.strikes == self.strikes:  # noqa: PLR2004 - others come on top
+                    self._recover(company, beside, sender.acknowledged, at)
+        finally:
+            enough.set()
+            load.join()
+        self.row.events = sender.counts["events"] - begun
+        self.row.acknowledged = len(sender.acknowledged)
+
+    def _recover(self, company: Company, beside: Beside, acknowledged: set[Id], at: float) -> None:
+        begun = time.monotonic()
+        if not self._probe(company, beside, acknowledged, RECOVERY):
+            self.row.wrong.append(f"no recovery within {RECOVERY:.0f} s: {self.row.done[-1]}")
+            return
+        self.row.recovered.append(time.monotonic() - begun)
+        if self.servers and self.fault.kills:
+            self.row.moved += moved(company, at)
+
+    def _probe(self, company: Company, beside: Beside, acknowledged: set[Id], patience: float) -> bool:
+        """Whether, soon enough, webhooks to every door for every partition come to be applied."""
+        until = time.monotonic() + patience
+        wanted: set[Id] = set()
+        for door in company.doors:
+            parcel = self._canary()
+            one = Sender([door], self.folder / "acknowledged", 1e9, self.seed, lines=1)
+            while not one.acknowledged.issuperset(parcel.ids) and time.monotonic() < until:
+                worker = threading.Thread(target=one.send, args=(iter([parcel]), None), daemon=True)
+                worker.start()
+                worker.join(max(0.1, until - time.monotonic()))
+            one.close()
+            acknowledged |= one.acknowledged
+            wanted |= set(parcel.ids)
+        digests = [digest_of(*one) for one in wanted]
+        asked = select(schema.seen.c.digest).where(schema.seen.c.digest.in_(digests))
+        while time.monotonic() < until:
+            with suppress(Exception), beside.database.read() as connection:
+                if len(connection.execute(asked).all()) == len(digests):
+                    return True
+            time.sleep(0.1)
+        return False
+
+    def _canary(self):
+        self._canaries += 1
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        calls = [
+            {
+                "type": "track",
+                "event": "Canary",
+                "messageId": f"canary-{self._canaries}-{n}",
+                "timestamp": now,
+                "userId": f"canary-{n}",
+                "context": {"groupId": f"canary-{n}"},
+            }
+            for n in range(CANARIES)
+        ]
+        body = json.dumps({"batch": calls}).encode()
+        return self.vendors.parcel(Ping(path="/v1/batch", headers=self.vendors.client_headers, body=body))
+
+    def _poison(self, beside: Beside) -> None:
+        """A record on the log that is no event."""
+        entry = Entry(EVENTS.name, self.chance.randrange(8), b"poison", b"\xff not an event", time.time())
+        with suppress(LogError):
+            future: Future[None] = beside.log.append([entry])
+            future.result(timeout=15)
+            self.poison += 1
+
+    # --- afterwards ---------------------------------------------------------------------------------------------
+
+    def _settle(self, company: Company, beside: Beside, sender: Sender) -> None:
+        self.destinations.fail(0)
+        try:
+            if left := check.drain(beside, PATIENCE):
+                self.row.wrong.append(f"not drained: {left}")
+        finally:
+            self.destinations.fail(RATE)
+        found = check.look(
+            beside,
+            company.settings,
+            sender.acknowledged,
+            self.destinations,
+            poison=self.poison,
+            letters=sender.counts["letters"],
+            audited=company.database_url if self.servers else "",
+        )
+        row = self.row
+        row.wrong += found.wrong + [f"refused: {said}" for said in sender.refused]
+        row.late, row.mailed_again = len(found.late), len(found.mailed_again)
+        if not self.fault.overtaken:
+            row.wrong += found.late
+        if not self.fault.doubtful:
+            row.wrong += found.mailed_again
+        row.kills = sum(process.deaths for process in company.processes)
+        row.figures = found.figures | self.destinations.failures() | dict(sender.counts)
+
+
+def moved(company: Company, at: float) -> list[float]:
+    """Seconds from a death at `at` until each partition of whoever died then was claimed by somebody else."""
+    seen = history.moves(company.database_url)
+    before = {(m.room, m.topic, m.partition): m for m in seen if m.at < at}
+    living = {process.who for process in company.processes}
+    found: dict[tuple[str, str, int], float] = {}
+    for move in seen:
+        place = (move.room, move.topic, move.partition)
+        owner = before.get(place)
+        if owner and owner.who not in living and move.at >= at and move.epoch > owner.epoch:
+            found.setdefault(place, move.at - at)
+    return list(found.values())
+
+
+def summary(numbers: list[float]) -> str:
+    """Median and largest, in seconds."""
+    return f"{statistics.median(numbers):.1f} / {max(numbers):.1f}" if numbers else "–"
+
+
