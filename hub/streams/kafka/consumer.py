@@ -160,6 +160,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     async def gain(self, assigned: set[TP]) -> None:
         """These are ours; begin to read them, soon."""
+        if self._kafka is None:  # we are leaving, and the group did not know yet
+            return
         self._sticky.on_generation_assignment(self._kafka._coordinator.generation)  # noqa: SLF001 - aiokafka forgets to
         self._assigned = assigned
         self._beginning = asyncio.create_task(self._begin(set(assigned)))
