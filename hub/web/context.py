@@ -183,7 +183,7 @@ class Context:
         sinks: names of the configured destinations.
         plugins: the installed plugins.
         halted: rooms that stand still.
-        ready: why the program cannot work now, beside what `halted` and the database say; empty if it can.
+        ready: why the program cannot work now, beside what `dying` and the database say; empty if it can.
         dying: why only a restart helps; empty while it lives.
         behind: seconds that the oldest record a room has not taken has waited, by the room's name.
         deliveries: pause, resume, replay; None where another process owns them.

@@ -27,6 +27,7 @@ Refuse = Callable[[Scope, RefusedError], App]
 
 _log: Final = logging.getLogger("web")
 PROBES: Final = ("/healthz", "/readyz")  # asked by address, by machines that hold no token
+NUMBERS: Final = "/metrics"  # asked by address, by a machine that does
 OPEN: Final = ("/static/", "/login")
 _POLICY: Final = b"default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
 HEADERS: Final = (
@@ -85,7 +86,8 @@ class Guard:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         if path in PROBES:
             return
-        if listen.name_of(headers.get("host", "")) not in self._names:
+        by_address = path == NUMBERS and self._proofs.needed
+        if not by_address and listen.name_of(headers.get("host", "")) not in self._names:
             raise RefusedError(
                 421,
                 "This server answers to localhost and to the host of PULSEHUB_PUBLIC_URL, and the browser asked for "
@@ -101,9 +103,8 @@ class Guard:
             _check_same_origin(headers)
 
     def _proven(self, headers: dict[str, str]) -> bool:
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            return self._proofs.knows(token.strip())
+        if (given := headers.get("authorization", "")).lower().startswith("bearer "):
+            return self._proofs.borne(given)
         try:
             cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:

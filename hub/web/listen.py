@@ -9,6 +9,8 @@ from hub.sdk.errors import ConfigError
 from hub.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+SHORT = 16
+"""Characters below which a token can be guessed by whoever may ask as often as they like."""
 
 
 def is_loopback(host: str) -> bool:
@@ -29,13 +31,19 @@ def is_loopback(host: str) -> bool:
 
 
 def check_listen(settings: Settings) -> None:
-    """Refuse to show customers' data to a network without a secret.
+    """Refuse to show customers' data to a network without a secret, or with one that can be guessed.
 
     Raises:
-        ConfigError: `host` is not the loopback address and there is no token.
+        ConfigError: `host` is not the loopback address and there is no token, or a short one.
     """
-    if is_loopback(settings.host) or (settings.api_token and settings.api_token.get_secret_value()):
+    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    if is_loopback(settings.host) or len(token) >= SHORT:
         return
+    if token:
+        raise ConfigError(
+            f"PULSEHUB_HOST is {settings.host} and PULSEHUB_API_TOKEN is short enough to be guessed by anyone who can "
+            f"reach that address: it needs {SHORT} characters (`openssl rand -hex 32`), or listen on 127.0.0.1",
+        )
     raise ConfigError(
         f"PULSEHUB_HOST is {settings.host}: anyone who can reach that address could read your customers' data. "
         "Set PULSEHUB_API_TOKEN to a long random secret (`openssl rand -hex 32`), which people and programs then "

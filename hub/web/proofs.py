@@ -33,6 +33,11 @@ class Proofs:
         """Whether this is the token; in constant time."""
         return self._token is not None and hmac.compare_digest(token.encode("utf-8", "replace"), self._token)
 
+    def borne(self, authorization: str) -> bool:
+        """Whether an `Authorization` header bears the token."""
+        kind, _, token = authorization.partition(" ")
+        return kind.lower() == "bearer" and self.knows(token.strip())
+
     def cookie(self, now: float) -> str:
         """A session's cookie, good for two weeks."""
         until = str(int(now) + SESSION_SECONDS)

@@ -19,6 +19,7 @@ from hub.store.heartbeats import Heartbeats
 from hub.store.questions import way
 from hub.web.app import create_app
 from hub.web.listen import check_listen
+from hub.web.proofs import Proofs
 from hub.worker.condition import Condition
 from hub.worker.engine import Engine
 from hub.worker.facts import Facts
@@ -49,8 +50,9 @@ class Hub:
     ) -> None:
         self.role = role
         self._serving: Serving | None = None
-        if role.faces:
+        if role.faces or probes is not None:
             check_listen(settings)
+        if role.faces:
             self._serving = Serving(self._answer, settings.host, settings.port)
         elif probes is not None:
             self._serving = Serving(self._probe, settings.host, probes)
@@ -89,7 +91,13 @@ class Hub:
             redis=engine.expendable,
         )
         self.condition = Condition(self)
-        self._probe_app = create_probes(self.condition.dying, self.condition.unable, self.condition.exposition)
+        token = self.settings.api_token
+        self._probe_app = create_probes(
+            self.condition.dying,
+            self.condition.unable,
+            self.condition.exposition,
+            Proofs(token.get_secret_value() if token else None),
+        )
         if self.role.faces:
             self.door = self._make_door()
             self.facts = Facts(self)

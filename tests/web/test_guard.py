@@ -41,6 +41,13 @@ def test_this_machine_needs_no_token(host):
     check_listen(Settings(host=host))
 
 
+def test_a_token_that_can_be_guessed_is_good_for_this_machine_only():
+    check_listen(Settings(host="127.0.0.1", api_token=SecretStr("short")))
+    with pytest.raises(ConfigError, match=r"PULSEHUB_API_TOKEN is short enough to be guessed.*openssl") as refused:
+        check_listen(Settings(host="10.0.0.8", api_token=SecretStr("fifteen letters")))
+    assert "fifteen" not in str(refused.value)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:8420", "localhost", "[::1]:8420"])
 def test_our_own_names_are_answered(site, host):
     assert site.ask("/", host=host).status_code == 200
@@ -68,7 +75,18 @@ def test_programs_send_the_token(locked):
     told = locked.ask("/api/accounts", client="192.168.1.7", headers={"authorization": f"Bearer {TOKEN}"})
     assert told.status_code == 200
     assert locked.ask("/metrics").status_code == 401
-    assert locked.ask("/readyz", host="10.0.0.8").status_code == 200  # a probe asks by address
+
+
+def test_probes_ask_by_address_and_for_numbers_with_the_token(locked, site):
+    by_address = {"host": "10.0.0.8:8420", "client": "10.0.0.2"}
+    token = {"authorization": f"Bearer {TOKEN}"}
+    for path in ("/healthz", "/readyz"):
+        assert locked.ask(path, **by_address).status_code == 200
+    assert "pulsehub_events_received_total" in locked.ask("/metrics", **by_address, headers=token).text
+    assert locked.ask("/metrics", **by_address).json()["code"] == "token_needed"
+    assert locked.ask("/metrics", **by_address, headers={"authorization": "Bearer guess"}).status_code == 401
+    assert locked.ask("/api/accounts", **by_address, headers=token).status_code == 421
+    assert site.ask("/metrics", host="evil.test").status_code == 421  # a page that had its name lead to us
 
 
 def test_people_sign_in_and_stay_signed_in(locked):

@@ -8,10 +8,13 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub import ConfigError
 from hub.settings import Settings
+from hub.web.proofs import Proofs
 from hub.worker import Hub
 from hub.worker import condition as conditions
 from hub.worker.probing import create_probes
+from hub.worker.roles import LEARN, worker
 
 pytestmark = pytest.mark.anyio
 
@@ -21,10 +24,10 @@ def anyio_backend():
     return "asyncio"
 
 
-async def ask(app, path, method="GET"):
+async def ask(app, path, method="GET", **headers):
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://probe") as http:
-        return await http.request(method, path)
+        return await http.request(method, path, headers=headers)
 
 
 def hub_in(folder, **settings):
@@ -51,6 +54,22 @@ async def test_a_process_without_pages_answers_probes_and_numbers():
     assert (await ask(app, "/")).status_code == 404
     assert (await ask(app, "/healthz", "POST")).status_code == 404
     assert (await ask(app, "/metrics", "HEAD")).content == b""
+
+
+async def test_where_there_is_a_token_numbers_need_it_and_probes_do_not():
+    app = create_probes(list, list, proofs=Proofs("a long random secret"))
+    assert (await ask(app, "/healthz")).status_code == 200
+    assert (await ask(app, "/readyz")).status_code == 200
+    refused = await ask(app, "/metrics")
+    assert (refused.status_code, refused.json()) == (401, {"code": "token_needed"})
+    assert (await ask(app, "/metrics", authorization="Bearer guess")).status_code == 401
+    assert (await ask(app, "/metrics", authorization="Bearer a long random secret")).status_code == 200
+
+
+@pytest.mark.parametrize("role", [worker(["success"]), LEARN], ids=lambda role: role.name)
+async def test_probes_of_workers_do_not_listen_beyond_this_machine_without_a_token(tmp_path, role):
+    with pytest.raises(ConfigError, match="PULSEHUB_API_TOKEN"):
+        Hub(Settings(data=tmp_path, host="0.0.0.0"), {}, role, probes=0)  # noqa: S104 - refused
 
 
 async def test_able_once_everything_is_loaded(tmp_path):

@@ -19,8 +19,8 @@ from hub.registry import Configured, Registry
 from hub.sdk.errors import ConfigError
 from hub.settings import Settings
 from hub.streams.topics import DAY, EVENTS
+from hub.web.listen import SHORT
 
-_SHORT: Final = 16  # characters of a token that can be guessed
 _STANDS_ON: Final = ("faust-streaming", "sqlalchemy", "aiokafka", "psycopg", "redis", "river", "numpy")
 
 
@@ -54,7 +54,7 @@ def given(settings: Settings, vendors: Mapping[str, str]) -> Iterator[Check]:
     registry = Registry()
     for name, meant in misspelt(vendors, [plugin.name for plugin in registry.plugins]).items():
         yield Check("settings", "note", f"nobody reads {name}: is it {meant}?")
-    if settings.api_token and len(settings.api_token.get_secret_value()) < _SHORT:
+    if settings.api_token and len(settings.api_token.get_secret_value()) < SHORT:
         yield Check("settings", "note", "PULSEHUB_API_TOKEN is short enough to be guessed: `openssl rand -hex 32`")
     if settings.archive_days * DAY < EVENTS.retention:
         days = EVENTS.retention / DAY

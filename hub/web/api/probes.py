@@ -37,11 +37,9 @@ def router(site: Site) -> APIRouter:
 
     @routes.get("/readyz", summary="Able?", responses={503: {"description": "Not able; `reasons` says why"}})
     def readyz() -> Response:
-        """Whether database and log answer, the disk has room, no room stands still and the door takes what comes."""
-        troubles = database_troubles(context.database)
-        if not troubles:
-            troubles = [f"{halt.room} stands still: {halt.reason}" for halt in context.halted()]
-        return answer([*troubles, *context.ready()], "not ready")
+        """Whether database and log answer, the disk has room, our rooms run and the door takes what comes."""
+        # a room that another process stopped for good is no reason to take nothing in here
+        return answer([*database_troubles(context.database), *context.dying(), *context.ready()], "not ready")
 
     @routes.get("/metrics", summary="In numbers, for Prometheus", response_class=Response)
     def metrics_() -> Response:
