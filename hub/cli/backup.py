@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -35,6 +36,7 @@ from hub.worker import Engine
 from scoring.loading import load as load_config
 
 _LOOK: Final = 0.5  # seconds
+_NICE: Final = 15  # a running hub goes first
 
 Folder = Annotated[Path, typer.Argument(help="The backup.")]
 
@@ -58,6 +60,7 @@ def backup(
     configure_logging("warning" if settings.log_level == "info" else settings.log_level)
     if drain:
         asyncio.run(_drain(settings, vendors))
+    os.nice(_NICE)
     began = time.monotonic()
     with context.opened(settings) as database:
         log = open_log(settings.stream, settings.topic_partitions, database)

@@ -128,6 +128,9 @@ def _log(settings: Settings, database: Database, log: Reads) -> Iterator[Check]:
         yield Check("log", "note", f"partitions differ: {says}. An installation keeps those it was made with")
     elif ends:
         yield Check("log", "ok", f"{len(ends)} partitions of each topic")
+    if expired := sum(many for name, many in log.counters().items() if name.startswith("expired.")):
+        says = f"{expired:,} records went while rooms were behind them; they are astray in the books, for good"
+        yield Check("log", "note", f"{says}. Lag must stay below the topics' retention")
     for (room, topic), many in lost(database, log).items():
         says = f"{many:,} records of {topic} went before {room} had read them"
         yield Check("log", "wrong", f"{says}. Restore a newer backup, or go on without: `pulsehub streams --give-up`")
