@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, func, select, tuple_
 
 from hub.store import schema
 from hub.streams.accounting import SCORING
@@ -51,9 +51,12 @@ class Pruning:
             connection: to the database.
             now: unix seconds.
         """
-        ledger, more = self._ledger(connection, now - self._kept)
+        newest = min(
+            now, connection.scalar(select(func.max(schema.ledger.c.at))) or now
+        )  # an old file's time is its own
+        ledger, more = self._ledger(connection, newest - self._kept)
         found = {schema.ledger.name: ledger}
-        for table, condition in _rules(now, self._kept):
+        for table, condition in _rules(now, newest - self._kept):
             asked = select(*table.primary_key).where(condition).limit(self._most)
             found[table.name] = [dict(row._mapping) for row in connection.execute(asked)]  # noqa: SLF001 - SQLAlchemy's public name
             more = more or len(found[table.name]) == self._most
@@ -96,11 +99,11 @@ class Pruning:
         return [{"partition": row.partition, "sequence": row.sequence} for row in rows if row.goes], more
 
 
-def _rules(now: float, kept: float) -> list[tuple[Table, ColumnElement[bool]]]:
+def _rules(now: float, before: float) -> list[tuple[Table, ColumnElement[bool]]]:
     letters, labels, snapshots = schema.dead_letters, schema.labels, schema.snapshots
     homeless = ~exists().where(schema.accounts.c.id == snapshots.c.account)
     return [
         (letters, and_(letters.c.state == "replayed", letters.c.at < now - LETTERS)),
-        (labels, labels.c.matured_at < now - kept),
+        (labels, labels.c.matured_at < before),
         (snapshots, and_(snapshots.c.due < now - ORPHANS, homeless)),
     ]

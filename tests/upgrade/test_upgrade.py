@@ -28,7 +28,6 @@ NAMED = {
     "profiles": "account",
     "desired": "sink || account",
 }
-LONG = {"PULSEHUB_LEDGER_DAYS": "36500"}  # these invoices are of 2011; what is too old is let go of on purpose
 SURVIVOR, ABSORBED = "acc_241f94ad3dc273ae6971", "acc_30dcefcb449aa26829a2"
 LINES = [
     ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"],
@@ -58,7 +57,7 @@ def upgraded(tmp_path_factory):
     with lines.open("w", newline="") as file:
         csv.writer(file).writerows(LINES)
     before = everything(data)
-    return data, before, document(data, "import", lines, "--map", MAP, settings=LONG)
+    return data, before, document(data, "import", lines, "--map", MAP)
 
 
 def test_it_takes_the_steps_of_the_schema_it_lacks(upgraded):

@@ -67,6 +67,12 @@ def test_what_is_not_published_yet_stays(database):  # noqa: F811
     assert kept(database, schema.ledger.c.sequence) == [(2,), (3,)]
 
 
+def test_what_was_told_long_ago_of_an_old_file_stays(database):  # noqa: F811
+    put(database, schema.ledger, change(1, "a", 5_000), change(2, "a", 4_990))
+    prune(database, Pruning(800))
+    assert kept(database, schema.ledger.c.sequence) == [(1,), (2,)]
+
+
 def test_partitions_that_an_installation_no_longer_has_are_pruned_too(database):  # noqa: F811
     put(database, schema.ledger, change(1, "a", 900, partition=63), change(200, "a", 1))
     prune(database, Pruning(800))
