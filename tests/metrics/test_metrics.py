@@ -136,6 +136,7 @@ def test_everything_that_is_described_is_told_by_a_running_process(tmp_path):
 
     async def scraped():
         async with Hub(Settings(data=tmp_path, port=0), {}) as hub:
+            await hub.heartbeats.beat()
             return await asyncio.to_thread(hub.condition.exposition), hub.engine.log.partitions
 
     text, partitions = asyncio.run(scraped())
