@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -159,7 +160,8 @@ class Engine:
 
     async def _tidy(self, lease: Lease) -> None:
         """Let go of what was kept long enough, a little at a time."""
-        pruning = Pruning(self.settings.ledger_days)
+        by_events = self.settings.clock == "event"  # an old file's time is its own: all of it is of long ago
+        pruning = Pruning(math.inf if by_events else self.settings.ledger_days)
         while True:
             try:
                 found = await asyncio.to_thread(self._stale)

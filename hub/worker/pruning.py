@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, select, tuple_
 
 from hub.store import schema
 from hub.streams.accounting import SCORING
@@ -35,11 +35,11 @@ class Pruning:
     """Finds and forgets. Remembers how far it has looked through the ledger, since much of what is old there stays.
 
     Args:
-        ledger_days: how long changes of health, and labels, are kept.
+        ledger_days: how long changes of health, and labels, are kept; infinity: for ever.
         most: rows of each table at a time.
     """
 
-    def __init__(self, ledger_days: int, most: int = _MOST) -> None:
+    def __init__(self, ledger_days: float, most: int = _MOST) -> None:
         self._kept = ledger_days * DAY
         self._most = most
         self._reached = _BEGINNING
@@ -51,12 +51,9 @@ class Pruning:
             connection: to the database.
             now: unix seconds.
         """
-        newest = min(
-            now, connection.scalar(select(func.max(schema.ledger.c.at))) or now
-        )  # an old file's time is its own
-        ledger, more = self._ledger(connection, newest - self._kept)
+        ledger, more = self._ledger(connection, now - self._kept)
         found = {schema.ledger.name: ledger}
-        for table, condition in _rules(now, newest - self._kept):
+        for table, condition in _rules(now, now - self._kept):
             asked = select(*table.primary_key).where(condition).limit(self._most)
             found[table.name] = [dict(row._mapping) for row in connection.execute(asked)]  # noqa: SLF001 - SQLAlchemy's public name
             more = more or len(found[table.name]) == self._most
