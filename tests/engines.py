@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -53,10 +54,19 @@ def bare(engine, tmp_path) -> Iterator[str]:
     """URL of a database in which nobody ever was; several may be open at it."""
     if engine == "sqlite":
         yield f"sqlite:///{tmp_path / 'bare.db'}"
-        return
+    else:
+        with passing() as found:
+            yield found
+
+
+@contextmanager
+def passing() -> Iterator[str]:
+    """URL of a new database on the server, without tables, that goes at the end."""
     name = new()
-    yield server_url(name)
-    ask(_main(), f"drop database {name} with (force)")
+    try:
+        yield server_url(name)
+    finally:
+        ask(_main(), f"drop database {name} with (force)")
 
 
 def url(folder: Path, name: str = "hub.db") -> str:

@@ -10,13 +10,14 @@ import pytest
 
 from tests.e2e.kit import document, post, quiet, until, up
 from tests.e2e.stage import world
+from tests.installations import INSTALLATIONS, installation
 
 
-@pytest.fixture(scope="module")
-def job(tmp_path_factory):
+@pytest.fixture(scope="module", params=INSTALLATIONS)
+def job(request, tmp_path_factory):
     """Northwind becomes a customer, and then has a very bad hour."""
     data = tmp_path_factory.mktemp("main-job") / "data"
-    with world() as around, up(data, around.settings) as hub:
+    with installation(request.param) as ours, world() as around, up(data, around.settings | ours) as hub:
         api = httpx.Client(base_url=hub.url, timeout=30)
         sent = around.founding()
         counts = [post(hub.url, ping) for pings in sent.values() for ping in pings]
@@ -28,7 +29,15 @@ def job(tmp_path_factory):
         until(lambda: shown(around, after), why=lambda: f"the fields were not written\n{hub.said()}")
         pings = [ping for sent in (sent, trouble) for pings in sent.values() for ping in pings]
         yield SimpleNamespace(
-            hub=hub, data=data, world=around, api=api, before=before, after=after, counts=counts, pings=pings
+            hub=hub,
+            data=data,
+            world=around,
+            api=api,
+            before=before,
+            after=after,
+            counts=counts,
+            pings=pings,
+            settings=hub.settings,
         )
         api.close()
 
@@ -165,7 +174,7 @@ def test_what_a_vendor_sends_again_counts_once_and_the_books_say_so(job):
     again = [post(job.hub.url, ping) for ping in job.pings]
     assert sum(answer["duplicates"] for answer in again) == 40
     assert sum(answer["accepted"] + answer["dead_lettered"] for answer in again) == 0
-    told = quiet(job.data, job.world.settings)
+    told = quiet(job.data, job.settings)
     assert told.pop("checks")
     assert told == {
         "ok": True, "received": 80, "applied": 40, "duplicates": 40, "dead_lettered": 0, "pending": 0,
@@ -186,15 +195,18 @@ def test_a_wrong_key_is_refused_as_each_vendor_s_client_understands(job, path, s
 
 
 def test_the_command_line_tells_the_same(job):
-    told = document(job.data, "explain", reference(job.world))
+    def tell(*arguments):
+        return document(job.data, *arguments, settings=job.settings)
+
+    told = tell("explain", reference(job.world))
     assert told["account"] == job.after["id"]
     assert told["health"] == pytest.approx(job.after["health"])
     assert [d["name"] for d in told["drivers"]] == [d["name"] for d in job.after["drivers"]]
-    (row,) = document(job.data, "accounts", "--band", "at_risk")["accounts"]
+    (row,) = tell("accounts", "--band", "at_risk")["accounts"]
     assert (row["id"], row["owner"]) == (job.after["id"], "Mira Solberg")
-    happened = document(job.data, "events", "Northwind Logistics", "--limit", "1000")["events"]
+    happened = tell("events", "Northwind Logistics", "--limit", "1000")["events"]
     assert len(happened) == 40
-    left = document(job.data, "deliveries", "--account", "northwind.example")
+    left = tell("deliveries", "--account", "northwind.example")
     assert {one["sink"] for one in left["deliveries"]} == {"salesforce", "zendesk", "email"}
 
 
@@ -202,7 +214,7 @@ def test_what_was_known_is_known_after_a_restart(job):
     """Last in this file: it ends the hub the others ask."""
     status, seconds = job.hub.stop(signal.SIGINT)
     assert (status, seconds < 10) == (0, True)
-    with up(job.data, job.world.settings) as again:
+    with up(job.data, job.settings) as again:
         told = httpx.get(f"{again.url}/api/accounts/{job.after['id']}").json()
         assert told["health"] == pytest.approx(job.after["health"], abs=0.5)
         assert len(job.world.inbox.mails) == 1

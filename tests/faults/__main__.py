@@ -17,7 +17,10 @@ from tests.faults.faults import LARGE
 from tests.faults.rounds import Round, Row, summary
 from tests.servers.servers import Servers
 
-HEAD = f"{'fault':<34} {'strikes':>7} {'events':>7} {'ack.':>7} {'kills':>5} {'recovery, s':>12} {'moved, s':>12} {'late':>4} {'mail×2':>6}  result"
+HEAD = (
+    f"{'fault':<34} {'strikes':>7} {'events':>7} {'ack.':>7} {'kills':>5}"
+    f" {'recovery, s':>12} {'moved, s':>12} {'late':>4} {'mail×2':>6}  result"
+)
 
 
 def main() -> int:
@@ -52,7 +55,9 @@ def main() -> int:
     wrong = [row for row in rows if row.wrong]
     for row in wrong:
         print(f"\n{row.fault}, seed {row.seed}:", *row.wrong[:20], sep="\n  ")
-    print(f"\nseed {asked.seed}, {time.monotonic() - begun:.0f} s: {len(wrong) or 'no'} of {len(rows)} wrong", flush=True)
+    print(
+        f"\nseed {asked.seed}, {time.monotonic() - begun:.0f} s: {len(wrong) or 'no'} of {len(rows)} wrong", flush=True
+    )
     if asked.json:
         Path(asked.json).write_text(json.dumps([row.as_json() for row in rows], indent=1))
     if wrong:

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -65,7 +66,9 @@ def drain(beside: Beside, patience: float, *, deliveries: bool = True) -> str | 
     until, before, told = time.monotonic() + patience, None, 0.0
     while True:
         now = _stand(beside)
-        behind = [f"{room} {next_}/{end}" for (room, next_), end in zip(now.offsets, now.ends, strict=True) if next_ < end]
+        behind = [
+            f"{room} {next_}/{end}" for (room, next_), end in zip(now.offsets, now.ends, strict=True) if next_ < end
+        ]
         if not behind and (not deliveries or not now.waiting):
             if now == before:
                 return None
@@ -76,7 +79,9 @@ def drain(beside: Beside, patience: float, *, deliveries: bool = True) -> str | 
             told = time.monotonic()  # nobody wants to wait for a backoff of minutes: an operator says "now"
             beside.database.write(_hurry).result()
         if time.monotonic() > until:
-            return f"after {patience:.0f} s {', '.join(behind) or 'no room'} is behind and there wait {_waiting(beside)}"
+            return (
+                f"after {patience:.0f} s {', '.join(behind) or 'no room'} is behind and there wait {_waiting(beside)}"
+            )
         time.sleep(LOOK)
 
 
@@ -149,7 +154,7 @@ def look(
 # --- events -----------------------------------------------------------------------------------------------------
 
 
-def _events(
+def _events(  # noqa: PLR0917 - what there is to compare
     connection: Connection, beside: Beside, acknowledged: set[Id], poison: int, letters: int, found: Findings
 ) -> Iterator[str]:
     table = schema.archive
@@ -258,7 +263,8 @@ def _shown(connection: Connection, destinations: Destinations, found: Findings) 
         if row.state != "shown" or row.shown != row.fields:
             yield f"{row.sink}: {row.account} is {row.state}: {row.reason}"
         if row.sequence != newest[row.account][-1][0] and not _settled(row, newest[row.account]):
-            yield f"{row.sink}: {row.account} is wanted as of {row.sequence}, and the ledger is at {newest[row.account][-1]}"
+            told = newest[row.account][-1]
+            yield f"{row.sink}: {row.account} is wanted as of {row.sequence}, and the ledger is at {told}"
         wanted = msgspec.json.decode(row.fields)
         if row.sink == "webhook-fields":
             shown = destinations.receiver.shown.get(row.account, [])
@@ -270,9 +276,7 @@ def _shown(connection: Connection, destinations: Destinations, found: Findings) 
             places = [one["pulsehub_as_of"] for one in values]
         if end != wanted:
             yield f"{row.sink}: {row.account} ends at {end} and should at {wanted}"
-        found.late += [
-            f"{row.sink}: {row.account} showed {b} after {a}" for a, b in zip(places, places[1:], strict=False) if b < a
-        ]
+        found.late += [f"{row.sink}: {row.account} showed {b} after {a}" for a, b in pairwise(places) if b < a]
     found.figures["shown"] = sum(map(len, destinations.receiver.shown.values())) + sum(
         map(len, destinations.organizations.shown.values())
     )

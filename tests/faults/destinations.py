@@ -90,7 +90,7 @@ class Organizations:
         ids = [int(one["id"]) for one in json.loads(body)["organizations"]]
         locked: set[int] = set()
         if self._chance.random() < self.rate:
-            locked = {one for one in ids if self._chance.random() < 0.5}  # noqa: PLR2004
+            locked = {one for one in ids if self._chance.random() < 0.5}
             self.partial += 1
         self.sandbox.faults.locked = locked
 

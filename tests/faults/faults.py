@@ -1,4 +1,4 @@
-"""What is done to a company. Each breaks one thing once and leaves it mended; what follows is the company's business."""
+"""What is done to a company. Each breaks one thing once and leaves it mended; the rest is the company's business."""
 
 import random
 import signal
@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 import psycopg
+import redis
 
 from tests.faults.company import Company, Process
 from tests.faults.process import POINTS
@@ -185,8 +186,6 @@ class RedisFlushed:
     kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
-        import redis
-
         with redis.Redis(port=servers.redis.port) as client:
             client.flushall()
         time.sleep(0.5)
@@ -200,7 +199,7 @@ class RedisStopped:
     kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
-        if chance.random() < 0.5:  # noqa: PLR2004
+        if chance.random() < 0.5:
             servers.redis.kill()
             time.sleep(chance.uniform(1, 6))
             servers.redis.start()

@@ -47,7 +47,8 @@ def keep(url: str) -> None:
 
 def moves(url: str, after: float = 0.0) -> list[Move]:
     """In the order in which each row saw them."""
-    asked = "select at, who, room, topic, partition, was, next, was_epoch, epoch from faults_history where at >= %s order by id"
+    columns = "at, who, room, topic, partition, was, next, was_epoch, epoch"
+    asked = f"select {columns} from faults_history where at >= %s order by id"
     with psycopg.connect(url, autocommit=True) as connection:
         return [Move(*row) for row in connection.execute(asked, (after,))]
 

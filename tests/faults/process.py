@@ -10,6 +10,13 @@ import os
 import signal
 from concurrent.futures import Future
 
+from hub.cli import main
+from hub.ingest import door
+from hub.streams.books import Books
+from hub.streams.kafka.log import KafkaLog
+from hub.streams.sqlite.log import SqliteLog
+from sinks.worker import Worker
+
 VARIABLE = "FAULTS_FUSE"
 POINTS = (
     "while claiming",
@@ -40,12 +47,6 @@ class Fuse:
 
 def arm(fuse: Fuse) -> None:
     """Put the points around what the product does."""
-    from hub.ingest import door
-    from hub.streams.books import Books
-    from hub.streams.kafka.log import KafkaLog
-    from hub.streams.sqlite.log import SqliteLog
-    from sinks.worker import Worker
-
     _around(Books, "load", before=lambda: fuse.reached("while claiming"))
     _around(Books, "write", after=lambda: fuse.reached("in the transaction"))
     _around(Books, "accept", before=lambda: fuse.reached("after the commit"))
@@ -98,8 +99,6 @@ def _append(log: type, fuse: Fuse) -> None:
 
 
 if __name__ == "__main__":
-    from hub.cli import main
-
     if text := os.environ.get(VARIABLE):
         arm(Fuse(text))
     main()

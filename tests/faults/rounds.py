@@ -1,4 +1,4 @@
-"""One fault, struck again and again under load, on an installation of its own; then everything is drained and checked."""
+"""One fault, struck again and again under load, on an installation of its own; then all is drained and checked."""
 
 import json
 import random
@@ -109,7 +109,7 @@ class Round:
             self._torment(company, beside, sender)
             self._settle(company, beside, sender)
             for name, seconds in company.stop().items():
-                if seconds > 27:  # noqa: PLR2004 - its own bound is 25
+                if seconds > 27:
                     self.row.wrong.append(f"{name} did not end within {seconds:.0f} s of SIGTERM")
         self.row.took = time.monotonic() - begun
         return self.row
@@ -155,7 +155,7 @@ class Round:
                 at = time.time()
                 self.row.done.append(self.fault.strike(company, self.servers, self.chance))
                 self.row.strikes += 1
-                if self.chance.random() < 0.7 or self.row.strikes == self.strikes:  # noqa: PLR2004 - others come on top
+                if self.chance.random() < 0.7 or self.row.strikes == self.strikes:
                     self._recover(company, beside, sender.acknowledged, at)
         finally:
             enough.set()
@@ -266,5 +266,3 @@ def moved(company: Company, at: float) -> list[float]:
 def summary(numbers: list[float]) -> str:
     """Median and largest, in seconds."""
     return f"{statistics.median(numbers):.1f} / {max(numbers):.1f}" if numbers else "–"
-
-

@@ -50,9 +50,7 @@ class Vendors:
         self.world = World(midnight(days, datetime.now(UTC)), companies, seed)
         self._days = days
         told = {k: v for one in self._sending for k, v in one.settings("http://127.0.0.1:1").items()}
-        self.sources = {
-            one.vendor: one for one in registry.configure(told, httpx.AsyncClient(), {}).sources
-        }
+        self.sources = {one.vendor: one for one in registry.configure(told, httpx.AsyncClient(), {}).sources}
         self.source_settings = told
 
     @property
@@ -113,7 +111,9 @@ class Vendors:
             if self.chance.random() < POISON * BATCH:
                 calls.insert(self.chance.randint(0, len(calls)), {"type": "track", "event": f"{self.chance.random()}"})
             if len(calls) >= wanted:
-                yield self.parcel(Ping(path=ping.path, headers=ping.headers, body=json.dumps({"batch": calls}).encode()))
+                yield self.parcel(
+                    Ping(path=ping.path, headers=ping.headers, body=json.dumps({"batch": calls}).encode())
+                )
                 calls, wanted = [], self.chance.randint(1, BATCH)
 
     def parcel(self, ping: Ping) -> Parcel:
@@ -149,7 +149,7 @@ class Sender:
             thread.start()
 
     def send(self, parcels: Iterator[Parcel], until) -> None:
-        """Hand over parcels, at our pace, until `until()` says so or none is left; returns once all are acknowledged."""
+        """Hand over parcels, at our pace, until `until()` or none is left; returns once all are acknowledged."""
         begun, many = time.monotonic(), 0
         for parcel in parcels:
             self._waiting.put(parcel)
