@@ -19,7 +19,7 @@ HEAD = """\
 
 | what | where |
 |---|---|
-| `/metrics` | `up` and `web` on their port (where there is a token, with it), `worker` and `learner` with `--port` |
+| `/metrics` | `up` and `web` on their port, `worker` and `learner` with `--port`; where there is a token, with it |
 | dashboard | [deploy/grafana/pulsehub.json](../deploy/grafana/pulsehub.json): import it, choose the Prometheus |
 | alerts | [deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml): name it under `rule_files` |
 | traces | off; `PULSEHUB_OTEL_ENDPOINT` |
@@ -29,7 +29,7 @@ HEAD = """\
 
 `/healthz` is 503 when only a restart helps: the loop of the agents has not turned for half a minute, or a room has
 stopped for good. `/readyz` is 503 while the process cannot do its work, and `reasons` says why: database or log do
-not answer, partitions are still to be assigned and loaded, a room stands still, the disk is nearly full, scoring is
+not answer, partitions are still to be assigned and loaded, a room here has stopped, the disk is nearly full, scoring is
 too far behind. Neither needs a token; neither tells an address or anything of a customer. Restart by the first, send
 requests by the second.
 
