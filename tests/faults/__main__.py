@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.faults import LARGE
+from tests.faults.faults import Fault
 from tests.faults.rounds import Round, Row, summary
+from tests.faults.surroundings import FAULTS
 from tests.servers.servers import Servers
 
 HEAD = (
@@ -25,46 +26,54 @@ HEAD = (
 
 def main() -> int:
     asked = _arguments()
-    chosen = [fault for fault in LARGE if not asked.only or any(part in fault.name for part in asked.only)]
+    chosen = [
+        fault for fault in FAULTS[asked.engine] if not asked.only or any(part in fault.name for part in asked.only)
+    ]
     if asked.list:
         print("\n".join(fault.name for fault in chosen))
         return 0
-    chance = random.Random(asked.seed)
-    seeds = {fault.name: chance.randrange(1 << 30) for fault in LARGE}
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    folder.chmod(0o755)
-    servers = Servers(folder / "servers")
+    folder.chmod(0o755)  # PostgreSQL is another user
+    servers = Servers(folder / "servers") if asked.engine == "large" else None
     begun = time.monotonic()
     rows: list[Row] = []
     print(HEAD, flush=True)
     try:
-        servers.start()
+        if servers:
+            servers.start()
         for number, fault in enumerate(chosen):
             if asked.minutes and time.monotonic() - begun > asked.minutes * 60:
-                break
-            at = folder / f"f{number}"
-            one = Round(
-                fault, servers, at, seeds[fault.name], strikes=asked.strikes, events=asked.events, rate=asked.rate
-            )
-            rows.append(one.run())
-            print(line(rows[-1]), flush=True)
-            if not rows[-1].wrong and not asked.keep:
-                shutil.rmtree(at)
+                print(f"{fault.name:<34} not begun: {asked.minutes:g} minutes are over")
+            elif why := fault.missing():
+                print(f"{fault.name:<34} not possible here: {why}")
+            else:
+                rows.append(_round(asked, fault, servers, folder / f"f{number}"))
+            if asked.json:
+                Path(asked.json).write_text(json.dumps([row.as_json() for row in rows], indent=1))
     finally:
-        servers.remove()
+        if servers:
+            servers.remove()
     wrong = [row for row in rows if row.wrong]
     for row in wrong:
-        print(f"\n{row.fault}, seed {row.seed}:", *row.wrong[:20], sep="\n  ")
-    print(
-        f"\nseed {asked.seed}, {time.monotonic() - begun:.0f} s: {len(wrong) or 'no'} of {len(rows)} wrong", flush=True
-    )
-    if asked.json:
-        Path(asked.json).write_text(json.dumps([row.as_json() for row in rows], indent=1))
+        print(f"\n{row.fault}:", *(said[:400] for said in row.wrong[:12]), sep="\n  ")
+    took = time.monotonic() - begun
+    print(f"\n{asked.engine}, seed {asked.seed}, {took:.0f} s: {len(wrong) or 'no'} of {len(rows)} wrong", flush=True)
     if wrong:
         print(f"logs are in {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if wrong else 0
+
+
+def _round(asked: argparse.Namespace, fault: Fault, servers: Servers | None, folder: Path) -> Row:
+    """One fault on an installation of its own; its chance depends on nothing but the seed and its name."""
+    seed = random.Random(f"{asked.seed} {fault.name}").randrange(1 << 30)
+    one = Round(fault, servers, folder, seed, strikes=asked.strikes, events=asked.events, rate=asked.rate)
+    row = one.run()
+    print(line(row), flush=True)
+    if not row.wrong:
+        shutil.rmtree(folder)
+    return row
 
 
 def line(row: Row) -> str:
@@ -83,9 +92,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=2_000, help="sent under each fault, at least")
     parser.add_argument("--rate", type=float, default=300, help="events a second")
     parser.add_argument("--minutes", type=float, default=0, help="begin no further fault after so many")
-    parser.add_argument("--only", nargs="*", help="faults whose names contain one of these")
+    parser.add_argument("--only", nargs="*", help="faults whose names contain one of these; all unless said")
     parser.add_argument("--json", help="file for all figures")
-    parser.add_argument("--keep", action="store_true", help="keep the logs")
+    parser.add_argument("--engine", choices=list(FAULTS), default="large")
     parser.add_argument("--list", action="store_true", help="say what there is")
     return parser.parse_args()
 

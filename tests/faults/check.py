@@ -19,6 +19,7 @@ from hub.store import schema
 from hub.store.database import Database
 from hub.streams.accounting import archived, books
 from hub.worker.beside import Beside
+from plugins.zendesk.sink import OrganizationFields
 from scoring import archive, entities
 from scoring.accounts import Accounts, measures_of
 from scoring.loading import load
@@ -273,7 +274,9 @@ def _shown(connection: Connection, destinations: Destinations, found: Findings) 
         else:
             values = destinations.organizations.shown.get(int(row.target.rpartition(":")[2]), [])
             end = values[-1] if values else None
-            places = [one["pulsehub_as_of"] for one in values]
+            places = _places(
+                [dict(OrganizationFields.fields(None, health)) for _, health in newest[row.account]], values
+            )  # type: ignore[arg-type]
         if end != wanted:
             yield f"{row.sink}: {row.account} ends at {end} and should at {wanted}"
         found.late += [f"{row.sink}: {row.account} showed {b} after {a}" for a, b in pairwise(places) if b < a]

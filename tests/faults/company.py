@@ -36,7 +36,7 @@ class Process:
         self.deaths = 0
         self.fuse: str | None = None
         self.child: subprocess.Popen | None = None
-        self._environment = dict(environment)
+        self.environment = dict(environment)
 
     @property
     def who(self) -> str:
@@ -50,7 +50,7 @@ class Process:
     def start(self) -> None:
         self.lives += 1
         self.wanted = True
-        environment = {**os.environ, **self._environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**os.environ, **self.environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         if "postgresql:" in environment.get("PULSEHUB_DATABASE_URL", ""):
             environment["PULSEHUB_DATABASE_URL"] += f"?application_name={self.who}"
         if self.fuse:
@@ -179,6 +179,12 @@ class Company:
             yield beside
         finally:
             beside.close()
+
+    def tell(self) -> None:
+        """Have each process write into its log where it stands; for whoever looks why something hangs."""
+        for process in self.processes:
+            process.signal(signal.SIGUSR1)
+        time.sleep(1)
 
     def some(self, chance: random.Random) -> Process:
         """One that runs."""

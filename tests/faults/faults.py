@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import psycopg
 import redis
@@ -13,7 +13,7 @@ from tests.faults.process import POINTS
 from tests.servers.servers import Servers
 
 
-class Fault(Protocol):
+class Fault:
     """One way to break things.
 
     Attributes:
@@ -21,22 +21,34 @@ class Fault(Protocol):
         kills: whether a strike ends a process of ours.
         doubtful: whether a call may be cut off so that nobody learns its end: an alert may then be mailed again.
         overtaken: whether a call of a paused process may arrive after its successor's (docs/adr/0011).
+        compared: whether an embedded installation is told the same afterwards, and must come to the same.
     """
 
-    name: str
-    kills: bool
-    doubtful: bool
-    overtaken: bool
+    name = ""
+    kills = doubtful = overtaken = compared = False
+
+    def missing(self) -> str | None:
+        """Why it cannot be done on this machine."""
+        return None
+
+    def settings(self) -> Mapping[str, str]:
+        """What the installation is told."""
+        return {}
+
+    def prepare(self, company: Company, servers: Servers) -> Callable[[], None]:
+        """Before the company starts; what is returned is called when it has ended."""
+        return lambda: None
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         """Do it; what was done, in words. Returns when it is over."""
+        raise NotImplementedError
 
 
-class Kill:
+class Kill(Fault):
     """kill -9 of any process, any moment."""
 
     name = "kill -9, any process"
-    kills, doubtful, overtaken = True, True, True
+    kills = doubtful = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         victim = company.some(chance)
@@ -45,10 +57,10 @@ class Kill:
         return f"killed {who}"
 
 
-class Point:
+class Point(Fault):
     """A process kills itself at a named point, soon after its next start."""
 
-    kills, doubtful, overtaken = True, True, True
+    kills = doubtful = True
 
     def __init__(self, point: str) -> None:
         self.point = point
@@ -69,11 +81,10 @@ class Point:
         return f"{victim.name} killed itself at {fuse}"
 
 
-class Rebalance:
+class Rebalance(Fault):
     """A worker leaves and comes again; the others take its partitions, and give them back."""
 
     name = "rebalance under load"
-    kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         victim = chance.choice(company.workers)
@@ -83,22 +94,21 @@ class Rebalance:
         return f"{victim.name} left within {took:.1f} s and came again"
 
 
-class Pause:
+class Pause(Fault):
     """A worker is stopped past its session, and goes on as if nothing had happened."""
 
     name = "paused past its session"
-    kills, doubtful, overtaken = False, True, True
+    doubtful = overtaken = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         victim = chance.choice([one for one in company.workers if one.alive])
         return _paused(victim, chance.uniform(8, 14))
 
 
-class BrokerStopped:
+class BrokerStopped(Fault):
     """The broker is stopped as its manual says, and started."""
 
     name = "broker stopped and started"
-    kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         servers.kafka.stop()
@@ -107,11 +117,10 @@ class BrokerStopped:
         return self.name
 
 
-class BrokerKilled:
+class BrokerKilled(Fault):
     """kill -9 of the broker, and a new start."""
 
     name = "broker killed"
-    kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         servers.kafka.kill()
@@ -120,11 +129,10 @@ class BrokerKilled:
         return self.name
 
 
-class BrokerPaused:
+class BrokerPaused(Fault):
     """The broker answers nobody for a while; connections stay open."""
 
     name = "broker hangs"
-    kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         servers.kafka.pause()
@@ -133,11 +141,11 @@ class BrokerPaused:
         return self.name
 
 
-class PostgresRestarted:
+class PostgresRestarted(Fault):
     """PostgreSQL is stopped (fast) and started."""
 
     name = "PostgreSQL restarted"
-    kills, doubtful, overtaken = False, True, True
+    doubtful = overtaken = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         servers.postgres.stop()
@@ -146,11 +154,11 @@ class PostgresRestarted:
         return self.name
 
 
-class PostgresKilled:
+class PostgresKilled(Fault):
     """kill -9 of PostgreSQL, and its recovery."""
 
     name = "PostgreSQL killed"
-    kills, doubtful, overtaken = False, True, True
+    doubtful = overtaken = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         servers.postgres.kill()
@@ -159,11 +167,11 @@ class PostgresKilled:
         return self.name
 
 
-class ConnectionsDropped:
+class ConnectionsDropped(Fault):
     """pg_terminate_backend of every connection there is, a few times."""
 
     name = "connections dropped"
-    kills, doubtful, overtaken = False, True, True
+    doubtful = overtaken = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         many = 0
@@ -179,11 +187,10 @@ class ConnectionsDropped:
         return f"{many} connections dropped"
 
 
-class RedisFlushed:
+class RedisFlushed(Fault):
     """Redis forgets everything."""
 
     name = "Redis flushed"
-    kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         with redis.Redis(port=servers.redis.port) as client:
@@ -192,11 +199,10 @@ class RedisFlushed:
         return self.name
 
 
-class RedisStopped:
+class RedisStopped(Fault):
     """Redis is gone for some seconds, or answers nobody."""
 
     name = "Redis stopped"
-    kills, doubtful, overtaken = False, False, False
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         if chance.random() < 0.5:
@@ -210,15 +216,26 @@ class RedisStopped:
         return "Redis hung, back"
 
 
-class Nothing:
+class Nothing(Fault):
     """Only load, duplicates, disorder, lateness, poison, and destinations that fail."""
 
     name = "load alone"
-    kills, doubtful, overtaken = False, False, False
+    compared = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         time.sleep(1)
         return self.name
+
+
+class Mixture(Fault):
+    """Whatever comes, one after another."""
+
+    name = "mixture"
+    kills = doubtful = overtaken = True
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        some = [Kill(), Point(chance.choice(POINTS)), Rebalance(), ConnectionsDropped(), RedisFlushed(), RedisStopped()]
+        return chance.choice([*some, BrokerKilled(), PostgresRestarted()]).strike(company, servers, chance)
 
 
 def _paused(victim: Process, seconds: float) -> str:
@@ -247,4 +264,6 @@ LARGE: list[Fault] = [
     ConnectionsDropped(),
     RedisFlushed(),
     RedisStopped(),
+    Mixture(),
 ]
+EMBEDDED: list[Fault] = [Nothing(), Kill(), *(Point(point) for point in POINTS)]

@@ -1,14 +1,17 @@
 """One fault, struck again and again under load, on an installation of its own; then all is drained and checked."""
 
+from __future__ import annotations
+
 import json
 import random
 import statistics
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psycopg
 from sqlalchemy import select
@@ -21,7 +24,7 @@ from hub.streams.topics import EVENTS
 from hub.worker.beside import Beside
 from tests.faults import check, history
 from tests.faults.company import Company
-from tests.faults.destinations import RATE, Destinations
+from tests.faults.destinations import Destinations
 from tests.faults.faults import Fault
 from tests.faults.traffic import Id, Sender, Vendors
 from tests.servers.servers import Servers
@@ -94,20 +97,18 @@ class Round:
             self.destinations.start()
             opened.callback(self.destinations.stop)
             company = Company(self.folder, self._environment(), large=self.servers is not None)
-            opened.callback(company.stop)
-            prepare = getattr(self.fault, "prepare", None)
-            if prepare:
-                opened.callback(prepare(company))
+            opened.callback(self.fault.prepare(company, self.servers))
+            opened.callback(company.stop)  # before that
             company.start()
-            beside = opened.enter_context(company.beside())
             if self.servers:
                 history.keep(company.database_url)
+            looking = opened.enter_context(Looking(company, lasting=self.servers is not None))
             sender = Sender(company.doors, self.folder / "acknowledged", self.rate, self.seed)
             opened.callback(sender.close)
             sender.send(iter(self.vendors.founding()), None)
-            self._probe(company, beside, sender.acknowledged, 60)
-            self._torment(company, beside, sender)
-            self._settle(company, beside, sender)
+            self._probe(company, looking, sender.acknowledged, 60)
+            self._torment(company, looking, sender)
+            self._settle(company, looking, sender)
             for name, seconds in company.stop().items():
                 if seconds > 27:
                     self.row.wrong.append(f"{name} did not end within {seconds:.0f} s of SIGTERM")
@@ -121,6 +122,7 @@ class Round:
             "PULSEHUB_PARTITIONS": "8",
             "PULSEHUB_ZENDESK_TOLERANCE": "86400",
             "PULSEHUB_STRIPE_TOLERANCE_SECONDS": "86400",
+            **self.fault.settings(),
         }
         if self.servers:
             name = f"faults_{self.folder.name}".replace("-", "_")
@@ -137,7 +139,7 @@ class Round:
 
     # --- under load ---------------------------------------------------------------------------------------------
 
-    def _torment(self, company: Company, beside: Beside, sender: Sender) -> None:
+    def _torment(self, company: Company, looking: Looking, sender: Sender) -> None:
         enough = threading.Event()
         begun = sender.counts["events"]
         load = threading.Thread(
@@ -151,28 +153,29 @@ class Round:
         try:
             for _ in range(self.strikes):
                 time.sleep(self.chance.uniform(0.2, 2.0))
-                self._poison(beside)
+                self._poison(looking)
                 at = time.time()
                 self.row.done.append(self.fault.strike(company, self.servers, self.chance))
                 self.row.strikes += 1
                 if self.chance.random() < 0.7 or self.row.strikes == self.strikes:
-                    self._recover(company, beside, sender.acknowledged, at)
+                    self._recover(company, looking, sender.acknowledged, at)
         finally:
             enough.set()
             load.join()
         self.row.events = sender.counts["events"] - begun
         self.row.acknowledged = len(sender.acknowledged)
 
-    def _recover(self, company: Company, beside: Beside, acknowledged: set[Id], at: float) -> None:
+    def _recover(self, company: Company, looking: Looking, acknowledged: set[Id], at: float) -> None:
         begun = time.monotonic()
-        if not self._probe(company, beside, acknowledged, RECOVERY):
+        if not self._probe(company, looking, acknowledged, RECOVERY):
             self.row.wrong.append(f"no recovery within {RECOVERY:.0f} s: {self.row.done[-1]}")
+            company.tell()
             return
         self.row.recovered.append(time.monotonic() - begun)
         if self.servers and self.fault.kills:
             self.row.moved += moved(company, at)
 
-    def _probe(self, company: Company, beside: Beside, acknowledged: set[Id], patience: float) -> bool:
+    def _probe(self, company: Company, looking: Looking, acknowledged: set[Id], patience: float) -> bool:
         """Whether, soon enough, webhooks to every door for every partition come to be applied."""
         until = time.monotonic() + patience
         wanted: set[Id] = set()
@@ -189,7 +192,7 @@ class Round:
         digests = [digest_of(*one) for one in wanted]
         asked = select(schema.seen.c.digest).where(schema.seen.c.digest.in_(digests))
         while time.monotonic() < until:
-            with suppress(Exception), beside.database.read() as connection:
+            with suppress(Exception), looking() as beside, beside.database.read() as connection:
                 if len(connection.execute(asked).all()) == len(digests):
                     return True
             time.sleep(0.1)
@@ -212,32 +215,33 @@ class Round:
         body = json.dumps({"batch": calls}).encode()
         return self.vendors.parcel(Ping(path="/v1/batch", headers=self.vendors.client_headers, body=body))
 
-    def _poison(self, beside: Beside) -> None:
+    def _poison(self, looking: Looking) -> None:
         """A record on the log that is no event."""
         entry = Entry(EVENTS.name, self.chance.randrange(8), b"poison", b"\xff not an event", time.time())
-        with suppress(LogError):
+        with suppress(LogError), looking() as beside:
             future: Future[None] = beside.log.append([entry])
             future.result(timeout=15)
             self.poison += 1
 
     # --- afterwards ---------------------------------------------------------------------------------------------
 
-    def _settle(self, company: Company, beside: Beside, sender: Sender) -> None:
+    def _settle(self, company: Company, looking: Looking, sender: Sender) -> None:
         self.destinations.fail(0)
-        try:
+        with looking() as beside:
             if left := check.drain(beside, PATIENCE):
                 self.row.wrong.append(f"not drained: {left}")
-        finally:
-            self.destinations.fail(RATE)
-        found = check.look(
-            beside,
-            company.settings,
-            sender.acknowledged,
-            self.destinations,
-            poison=self.poison,
-            letters=sender.counts["letters"],
-            audited=company.database_url if self.servers else "",
-        )
+                company.tell()
+            found = check.look(
+                beside,
+                company.settings,
+                sender.acknowledged,
+                self.destinations,
+                poison=self.poison,
+                letters=sender.counts["letters"],
+                audited=company.database_url if self.servers else "",
+            )
+            if self.servers and self.fault.compared:
+                found.wrong += self._compared(company, beside, sender)
         row = self.row
         row.wrong += found.wrong + [f"refused: {said}" for said in sender.refused]
         row.late, row.mailed_again = len(found.late), len(found.mailed_again)
@@ -247,6 +251,48 @@ class Round:
             row.wrong += found.mailed_again
         row.kills = sum(process.deaths for process in company.processes)
         row.figures = found.figures | self.destinations.failures() | dict(sender.counts)
+
+    def _compared(self, company: Company, beside: Beside, sender: Sender) -> list[str]:
+        """An embedded installation that is told the same, each once and in peace, account by account."""
+        told = {name: value for name, value in self.vendors.source_settings.items() if "_URL" not in name}
+        for name in ("PULSEHUB_ZENDESK_EMAIL", "PULSEHUB_ZENDESK_TOKEN"):
+            told.pop(name, None)
+        environment = told | {name: company.environment[name] for name in company.environment if "TOLERANCE" in name}
+        with ExitStack() as opened:
+            alone = Company(self.folder / "embedded", environment | {"PULSEHUB_PARTITIONS": "8"}, large=False)
+            opened.callback(alone.stop)
+            alone.start()
+            again = Sender(alone.doors, self.folder / "embedded" / "acknowledged", 1e9, self.seed)
+            opened.callback(again.close)
+            again.send(iter(sender.parcels), None)
+            with alone.beside() as other:
+                if left := check.drain(other, PATIENCE, deliveries=False):
+                    return [f"the embedded installation was not drained: {left}"]
+                return check.compare(beside.database, other.database, company.settings, alone.settings)
+
+
+class Looking:
+    """Log and database of a company, seen from here.
+
+    `lasting` is one connection for all looks; else each opens the files anew, so that a disk can be taken away between.
+    """
+
+    def __init__(self, company: Company, *, lasting: bool) -> None:
+        self._company = company
+        self._lasting = lasting
+        self._stack = ExitStack()
+        self._beside: Beside | None = None
+
+    def __enter__(self) -> Self:
+        if self._lasting:
+            self._beside = self._stack.enter_context(self._company.beside())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __call__(self) -> AbstractContextManager[Beside]:
+        return nullcontext(self._beside) if self._beside else self._company.beside()
 
 
 def moved(company: Company, at: float) -> list[float]:

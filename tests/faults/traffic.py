@@ -136,6 +136,7 @@ class Sender:
 
     def __init__(self, doors: Sequence[int], kept: Path, rate: float, seed: int, lines: int = 4) -> None:
         self.acknowledged: set[Id] = set()
+        self.parcels: list[Parcel] = []
         self.counts: Counter[str] = Counter()
         self.refused: list[str] = []
         self.answered_at: dict[int, float] = {}
@@ -207,6 +208,7 @@ class Sender:
             if said["accepted"] + said["duplicates"] != len(known):
                 self.refused.append(f"{len(known)} events, and the door counts {said}")
             self.acknowledged.update(known)
+            self.parcels.append(parcel)
             self.counts["events"] += len(known)
             self.counts["letters"] += said["dead_lettered"]
             self._kept.write("".join(f"{connection}\t{event}\n" for connection, event in known))

@@ -1,0 +1,64 @@
+"""A disk of the test's own, to fill and to fail: an ext4 in a file, which takes root and a loop device."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+SIZE = 96 * 1024 * 1024
+
+
+def missing() -> str | None:
+    """Why there can be none."""
+    if os.geteuid() != 0:
+        return "only root may mount"
+    if not (shutil.which("mkfs.ext4") and Path("/dev/loop-control").exists()):
+        return "there is no mkfs.ext4 or no loop device"
+    return None
+
+
+class Disk:
+    """Mounted at `place`."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._image = place.with_suffix(".ext4")
+        place.mkdir(parents=True, exist_ok=True)
+        with self._image.open("wb") as image:
+            image.truncate(SIZE)
+        _run("mkfs.ext4", "-q", "-F", self._image)
+        self.mount()
+
+    def mount(self) -> None:
+        _run("mount", "-o", "loop,errors=remount-ro", self._image, self.place)
+
+    def fill(self) -> None:
+        """Not a byte is left."""
+        with (self.place / "ballast").open("wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(1 << 16))
+            except OSError:
+                return
+
+    def empty(self) -> None:
+        """As before."""
+        (self.place / "ballast").unlink()
+
+    def fail(self) -> None:
+        """The kernel finds an error: from here on it can only be read, whoever has files open."""
+        _run("mount", "-o", "remount,abort", self.place)
+
+    def mend(self) -> None:
+        """Check it and mount it again; nobody may have a file open."""
+        _run("umount", self.place)
+        subprocess.run(["e2fsck", "-f", "-y", self._image], check=False, capture_output=True)
+        self.mount()
+
+    def remove(self) -> None:
+        _run("umount", "-l", self.place)
+        self._image.unlink()
+
+
+def _run(*words: object) -> None:
+    subprocess.run([str(word) for word in words], check=True, capture_output=True)
