@@ -26,9 +26,8 @@ HEAD = (
 
 def main() -> int:
     asked = _arguments()
-    chosen = [
-        fault for fault in FAULTS[asked.engine] if not asked.only or any(part in fault.name for part in asked.only)
-    ]
+    parts = asked.only or [""]
+    chosen = [fault for fault in FAULTS[asked.engine] if any(part in fault.name for part in parts)]
     if asked.list:
         print("\n".join(fault.name for fault in chosen))
         return 0

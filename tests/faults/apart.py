@@ -1,7 +1,7 @@
 """A network of its own for one worker, with a cable to the broker and one to the database that can be pulled.
 
-Network namespaces and veth pairs; takes root and `ip`. Broker and database listen on the far ends of the cables as well,
-and the broker names the one it was reached by.
+Network namespaces and veth pairs; takes root and `ip`. Broker and database listen on their ends of the cables
+as well, and the broker names the one it was reached by.
 """
 
 import os
@@ -24,7 +24,7 @@ def missing() -> str | None:
     if not shutil.which("ip"):
         return "there is no `ip`"
     name = f"faults-try-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True, text=True)
+    made = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True, text=True)  # noqa: S607
     if made.returncode:
         return f"no network namespace: {made.stderr.strip()}"
     _ip("netns", "del", name)
@@ -97,4 +97,4 @@ class FarPostgres(Postgres):
 
 
 def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True)
+    subprocess.run(["ip", *words], check=True, capture_output=True)  # noqa: S607

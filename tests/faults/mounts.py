@@ -52,7 +52,7 @@ class Disk:
     def mend(self) -> None:
         """Check it and mount it again; nobody may have a file open."""
         _run("umount", self.place)
-        subprocess.run(["e2fsck", "-f", "-y", self._image], check=False, capture_output=True)
+        subprocess.run(["e2fsck", "-f", "-y", self._image], check=False, capture_output=True)  # noqa: S607
         self.mount()
 
     def remove(self) -> None:

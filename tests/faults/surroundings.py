@@ -139,8 +139,7 @@ def _use(servers: Servers, kafka: Kafka, postgres: Postgres) -> None:
 
 
 def _faketime() -> Path | None:
-    found = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-    return found
+    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 FAULTS: dict[str, list[Fault]] = {
