@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +31,7 @@ from hub.streams.topics import ALL
 
 TRANSIENT: Final = frozenset({"processes"})  # of no use to anybody later
 _PAGES: Final = 1_000  # of one step of the copy of a file: 4 MiB
+_AHEAD: Final = 16  # chunks of rows that are read before they are written
 _SPARE: Final = 1.1  # a copy is never larger than this times what the database says of its size, but for ...
 _LOG: Final = 64 * 1024 * 1024  # ... bytes for what is unread
 
@@ -148,12 +151,17 @@ def _copy_rows(database: Database, target: Path, moved: Moved) -> None:
     with Database(f"sqlite:///{target}") as copy, database.read() as connection:
         total = sum(connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
         done = 0
+        writing: deque[Future[None]] = deque()  # what waits together is committed together
         for table in tables:
             put = table.insert().prefix_with("OR REPLACE")  # `meta` says its schema already
             for rows in _chunks(connection, table):
-                copy.write(partial(_put, put, rows)).result()
+                writing.append(copy.write(partial(_put, put, rows)))
+                if len(writing) == _AHEAD:
+                    writing.popleft().result()
                 done += len(rows)
                 moved("copying", done, total)
+        for future in writing:
+            future.result()
 
 
 def _put(statement: Any, rows: list[tuple[Any, ...]], connection: Connection) -> None:
