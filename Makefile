@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers servers-stop lint bench bench-peers screenshots lock lock-bench clean
+.PHONY: help demo test servers servers-stop faults lint bench bench-peers screenshots lock lock-bench clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ servers: $(STAMP)  ## Kafka, PostgreSQL and Redis for the tests, on 127.0.0.1
 
 servers-stop: $(STAMP)  ## end just those
 	@$(BIN)/python -m tests.servers stop
+
+faults: $(STAMP)  ## break a company in every way there is: hours (python -m tests.faults --help for less)
+	@$(BIN)/python -m tests.faults --seed $(or $(SEED),7) --strikes 30 --events 10000 --json .servers/faults-large.json
+	@$(BIN)/python -m tests.faults --seed $(or $(SEED),7) --strikes 20 --events 10000 --engine embedded --json .servers/faults-embedded.json
 
 lint: $(STAMP)  ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .

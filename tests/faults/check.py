@@ -270,11 +270,11 @@ def _shown(connection: Connection, destinations: Destinations, found: Findings) 
         if row.sink == "webhook-fields":
             shown = destinations.receiver.shown.get(row.account, [])
             end = shown[-1] if shown else None
-            places = _places([_fields(health) for _, health in newest[row.account]], shown)
+            places = places_of([_fields(health) for _, health in newest[row.account]], shown)
         else:
             values = destinations.organizations.shown.get(int(row.target.rpartition(":")[2]), [])
             end = values[-1] if values else None
-            places = _places(
+            places = places_of(
                 [dict(OrganizationFields.fields(None, health)) for _, health in newest[row.account]], values
             )  # type: ignore[arg-type]
         if end != wanted:
@@ -305,7 +305,7 @@ def _fields(health: Health) -> dict:
     return dict(Webhook.fields(None, health))  # type: ignore[arg-type]
 
 
-def _places(ledger: list[dict], shown: list[dict]) -> list[int]:
+def places_of(ledger: list[dict], shown: list[dict]) -> list[int]:
     """Where in the ledger each value shown is: as little after the one before as can be, before it only if it must."""
     places: list[int] = []
     for value in shown:

@@ -43,6 +43,18 @@ class Faulty:
             await PlainTextResponse("the backend took too long", 504)(scope, receive, send)
 
 
+async def _body(receive) -> bytes | None:
+    """None: whoever called is gone."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
 async def _nowhere(_message) -> None:
     """An answer nobody gets."""
 
@@ -54,12 +66,9 @@ class Receiver:
         self.shown: dict[str, list[dict]] = defaultdict(list)
 
     async def __call__(self, scope, receive, send) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await _body(receive)
+        if body is None:
+            return
         data = json.loads(body)
         if data["type"] == "account.health":
             self.shown[data["data"]["account"]].append({name: data["data"][name] for name in SHOWN})
@@ -81,12 +90,9 @@ class Organizations:
         if not scope["path"].startswith("/api/v2/organizations/update_many"):
             await self.sandbox.app(scope, receive, send)
             return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await _body(receive)
+        if body is None:
+            return
         ids = [int(one["id"]) for one in json.loads(body)["organizations"]]
         locked: set[int] = set()
         if self._chance.random() < self.rate:
