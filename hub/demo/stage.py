@@ -23,6 +23,7 @@ from hub.worker import Hub
 _BEAT: Final = 1.0  # seconds between two moments of live life
 _PATIENCE: Final = 180.0  # seconds for what the history caused to be done
 _TRIED: Final = 8  # customers that are let down
+_HOURS: Final = 3  # that they may have
 _FILE: Final = "demo.json"
 
 
@@ -113,13 +114,17 @@ class Stage:
                 continue
 
     async def crisis(self) -> None:
-        """Let those who are just holding on have a bad hour, one after another, until one falls at risk."""
-        for account, company in (await asyncio.to_thread(self._holding_on))[:_TRIED]:
-            pings = self.vendors.happen(self._world.bad_hour(company, datetime.now(UTC)))
-            await self.vendors.send(self.hub.url, pings)
-            await self.hub.engine.drained(_PATIENCE)
-            if await asyncio.to_thread(self._at_risk, account):
-                return
+        """Let those who are just holding on have a bad hour, one after another, until one falls at risk.
+
+        In a world where all is well one hour is not enough: then those whom it hit most have another.
+        """
+        for _ in range(_HOURS):
+            for account, company in (await asyncio.to_thread(self._holding_on))[:_TRIED]:
+                pings = self.vendors.happen(self._world.bad_hour(company, datetime.now(UTC)))
+                await self.vendors.send(self.hub.url, pings)
+                await self.hub.engine.drained(_PATIENCE)
+                if await asyncio.to_thread(self._at_risk, account):
+                    return
 
     def _holding_on(self) -> list[tuple[str, str]]:
         """Our id and the world's key of customers above the lowest band, lowest health first."""

@@ -111,7 +111,8 @@ class World:
     def bad_hour(self, key: str, now: datetime) -> list[Event]:
         """One company's very bad hour: urgent tickets, angry ratings, unpaid bills, and its champions leave."""
         company = next(one for one in self.companies if one.key == key)
-        events = [event for _ in range(2) for event in self._crisis(company, now)]
+        forgotten = self._ask(company, now - timedelta(days=20), "urgent")  # told only now, and never answered
+        events = [forgotten, *(event for _ in range(2) for event in self._crisis(company, now))]
         for ticket in company.tickets[-3:]:
             events.append(self._event(company, "ticket.escalated", now, {"priority": "urgent"}, entity=ticket.key))
             how = names.ANGER[0]
@@ -119,9 +120,11 @@ class World:
                 self._event(company, "csat.rated", now, entity=ticket.key, contact=ticket.contact, value=0.0, text=how)
             )
         bill = f"inv-{company.key}-{now:%Y%m%d%H%M%S}"
-        events.append(self._money(company, "invoice.overdue", now, entity=bill))
+        events += [self._money(company, "invoice.overdue", now, entity=f"{bill}{part}") for part in ("", "-2", "-3")]
+        events += [self._money(company, "invoice.failed", now, entity=f"{bill}{part}") for part in ("-2", "-3")]
         events.append(self._money(company, "dispute.opened", now, entity=f"dispute-{bill}"))
         events += [self._event(company, "contact.left", now, contact=person) for person, _ in company.people[:2]]
+        events.append(self._money(company, "opportunity.lost", now, entity=f"opp-{bill}"))
         return events
 
     # --- a company's day ----------------------------------------------------------------------------------------
