@@ -8,6 +8,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ def main() -> int:
         return 0
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     folder.chmod(0o755)  # PostgreSQL is another user
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # what was started is ended, too
     servers = Servers(folder / "servers") if asked.engine == "large" else None
     begun = time.monotonic()
     rows: list[Row] = []
@@ -53,8 +55,6 @@ def main() -> int:
         if servers:
             servers.remove()
     wrong = [row for row in rows if row.wrong]
-    for row in wrong:
-        print(f"\n{row.fault}:", *(said[:400] for said in row.wrong[:12]), sep="\n  ")
     took = time.monotonic() - begun
     print(f"\n{asked.engine}, seed {asked.seed}, {took:.0f} s: {len(wrong) or 'no'} of {len(rows)} wrong", flush=True)
     if wrong:
@@ -69,7 +69,7 @@ def _round(asked: argparse.Namespace, fault: Fault, servers: Servers | None, fol
     seed = random.Random(f"{asked.seed} {fault.name}").randrange(1 << 30)
     one = Round(fault, servers, folder, seed, strikes=asked.strikes, events=asked.events, rate=asked.rate)
     row = one.run()
-    print(line(row), flush=True)
+    print(line(row), *(f"    {said[:300]}" for said in row.wrong[:12]), sep="\n", flush=True)
     if not row.wrong:
         shutil.rmtree(folder)
     return row

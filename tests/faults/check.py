@@ -124,7 +124,7 @@ def look(
     destinations: Destinations,
     *,
     poison: int,
-    letters: int,
+    letters: set[str],
     audited: str = "",
 ) -> Findings:
     """Everything, at one moment of the database.
@@ -135,7 +135,7 @@ def look(
         acknowledged: ids that a door said it has.
         destinations: what they showed.
         poison: records put on the log that are no events; each acknowledged.
-        letters: records that doors said nobody can read.
+        letters: ids of the dead letters of records that nobody can read, in webhooks a door took.
         audited: URL of the database whose history was kept.
     """
     found = Findings()
@@ -156,7 +156,7 @@ def look(
 
 
 def _events(  # noqa: PLR0917 - what there is to compare
-    connection: Connection, beside: Beside, acknowledged: set[Id], poison: int, letters: int, found: Findings
+    connection: Connection, beside: Beside, acknowledged: set[Id], poison: int, letters: set[str], found: Findings
 ) -> Iterator[str]:
     table = schema.archive
     rows = connection.execute(select(table.c.connection, table.c.event)).tuples().all()
@@ -171,11 +171,11 @@ def _events(  # noqa: PLR0917 - what there is to compare
     said = books(connection, beside.log)
     if not said.balanced or said.pending or said.applied != archived(connection):
         yield f"the books do not balance: {said}"
-    open_ = connection.scalar(select(func.count()).select_from(schema.dead_letters)) or 0
-    if said.dead_lettered < poison + letters:
-        yield f"{said.dead_lettered} dead letters are counted, and {poison + letters} records could not be read"
-    if open_ < poison:
-        yield f"{open_} dead letters are kept, and {poison} records of the log could not be read"
+    dead = set(connection.scalars(select(schema.dead_letters.c.id)))
+    if lost_letters := letters - dead:
+        yield f"{len(lost_letters)} of {len(letters)} records that nobody can read are no dead letters"
+    if len(dead - letters) < poison:
+        yield f"{poison} records of the log are no events, and {len(dead - letters)} of them are dead letters"
     outgoing = connection.scalar(select(func.count()).select_from(schema.outgoing)) or 0
     if outgoing:
         yield f"{outgoing} messages wait in the outbox"

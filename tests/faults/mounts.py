@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-SIZE = 96 * 1024 * 1024
+SIZE = 400 * 1024 * 1024  # the two write-ahead logs alone may come to 100 MB
 
 
 def missing() -> str | None:

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -89,6 +90,7 @@ class Round:
         self.vendors = Vendors(seed)
         self.destinations = Destinations(self.vendors.sandboxes["zendesk"], seed)
         self.poison = 0
+        self.parts: list[int] = []  # after how many parcels everything was applied, while the customers were founded
         self._canaries = 0
 
     def run(self) -> Row:
@@ -105,7 +107,12 @@ class Round:
             looking = opened.enter_context(Looking(company, lasting=self.servers is not None))
             sender = Sender(company.doors, self.folder / "acknowledged", self.rate, self.seed)
             opened.callback(sender.close)
-            sender.send(iter(self.vendors.founding()), None)
+            for part in self.vendors.founding():
+                sender.send(iter(part), None)
+                if self.fault.compared:
+                    with looking() as beside:
+                        check.drain(beside, 30, deliveries=False)
+                    self.parts.append(len(sender.parcels))
             self._probe(company, looking, sender.acknowledged, 60)
             self._torment(company, looking, sender)
             self._settle(company, looking, sender)
@@ -237,7 +244,7 @@ class Round:
                 sender.acknowledged,
                 self.destinations,
                 poison=self.poison,
-                letters=sender.counts["letters"],
+                letters=sender.letters,
                 audited=company.database_url if self.servers else "",
             )
             if self.servers and self.fault.compared:
@@ -264,10 +271,11 @@ class Round:
             alone.start()
             again = Sender(alone.doors, self.folder / "embedded" / "acknowledged", 1e9, self.seed)
             opened.callback(again.close)
-            again.send(iter(sender.parcels), None)
             with alone.beside() as other:
-                if left := check.drain(other, PATIENCE, deliveries=False):
-                    return [f"the embedded installation was not drained: {left}"]
+                for begin, end in pairwise([0, *self.parts, len(sender.parcels)]):
+                    again.send(iter(sender.parcels[begin:end]), None)
+                    if left := check.drain(other, PATIENCE, deliveries=False):
+                        return [f"the embedded installation was not drained: {left}"]
                 return check.compare(beside.database, other.database, company.settings, alone.settings)
 
 

@@ -33,11 +33,11 @@ Id = tuple[str, str]  # connection, event
 
 @dataclass(frozen=True)
 class Parcel:
-    """One webhook, the events in it, and how many of its records nobody can read."""
+    """One webhook, the ids of the events in it, and of the dead letters that its other records become."""
 
     ping: Ping
     ids: tuple[Id, ...]
-    unreadable: int = 0
+    letters: tuple[str, ...] = ()
 
 
 class Vendors:
@@ -63,9 +63,20 @@ class Vendors:
         key = self.source_settings["PULSEHUB_SEGMENT_WRITE_KEY"]
         return {"authorization": f"Bearer {key}", "content-type": "application/json"}
 
-    def founding(self) -> list[Parcel]:
-        """Who the customers are; sent first and once, so that whose an event is does not depend on the order."""
-        return [self.parcel(ping) for event in self.world.founding() for ping in self._pings(event)]
+    def founding(self) -> list[list[Parcel]]:
+        """Who the customers are, sent first and once: of each customer one webhook, then of each the next.
+
+        If each part is applied before the next is sent, it depends on no order who is found to be whom.
+        """
+        parts: list[list[Parcel]] = []
+        told: Counter[str] = Counter()
+        for event in self.world.founding():
+            for ping in self._pings(event):
+                if told[event.account] == len(parts):
+                    parts.append([])
+                parts[told[event.account]].append(self.parcel(ping))
+                told[event.account] += 1
+        return parts
 
     def stream(self) -> Iterator[Parcel]:
         """All that happens, and without end: duplicated, reordered, late."""
@@ -122,7 +133,7 @@ class Vendors:
         source, now = self.sources[name], datetime.now(UTC)
         hook = Webhook(path=ping.path, headers=dict(ping.headers), body=ping.body, query={})
         found = read(source, cut(source, hook, now), now)
-        return Parcel(ping, tuple((name, one.event.id) for one in found.events), len(found.letters))
+        return Parcel(ping, tuple((name, one.event.id) for one in found.events), tuple(one.id for one in found.letters))
 
 
 class Sender:
@@ -136,6 +147,7 @@ class Sender:
 
     def __init__(self, doors: Sequence[int], kept: Path, rate: float, seed: int, lines: int = 4) -> None:
         self.acknowledged: set[Id] = set()
+        self.letters: set[str] = set()
         self.parcels: list[Parcel] = []
         self.counts: Counter[str] = Counter()
         self.refused: list[str] = []
@@ -210,6 +222,6 @@ class Sender:
             self.acknowledged.update(known)
             self.parcels.append(parcel)
             self.counts["events"] += len(known)
-            self.counts["letters"] += said["dead_lettered"]
+            self.letters.update(parcel.letters)
             self._kept.write("".join(f"{connection}\t{event}\n" for connection, event in known))
         return True
