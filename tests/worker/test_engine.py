@@ -10,13 +10,21 @@ from hub import ConfigError, Event
 from hub.ingest.intake import seal
 from hub.locking import HeldError, Lock
 from hub.registry import Registry
-from hub.settings import Settings
+from hub.settings import Settings, load
 from hub.worker import Beside, Engine
+from tests.installations import INSTALLATIONS, installation
 
 
-def engine(folder, **settings):
+@pytest.fixture(params=INSTALLATIONS)
+def settings(request, tmp_path):
+    """Of an installation on each engine."""
+    with installation(request.param) as ours:
+        yield load({"PULSEHUB_DATA": str(tmp_path)} | ours)[0]
+
+
+def engine(settings):
     registry = Registry()
-    return Engine(Settings(data=folder, **settings), registry, registry.configure({}, httpx.AsyncClient()))
+    return Engine(settings, registry, registry.configure({}, httpx.AsyncClient()))
 
 
 def happened(number):
@@ -37,9 +45,9 @@ def append(to, numbers):
     to.intake.append(to.intake.pack([happened(number) for number in numbers], now)).result(10)
 
 
-def test_what_is_appended_is_scored_and_the_books_say_so(tmp_path):
+def test_what_is_appended_is_scored_and_the_books_say_so(settings):
     async def told():
-        async with engine(tmp_path) as running:
+        async with engine(settings) as running:
             append(running, range(100))
             assert await running.drained(20)
             return running.books()
@@ -48,10 +56,10 @@ def test_what_is_appended_is_scored_and_the_books_say_so(tmp_path):
     assert (books.received, books.applied, books.pending, books.balanced) == (100, 100, 0, True)
 
 
-def test_another_process_may_append_and_wait_for_it_to_be_scored(tmp_path):
+def test_another_process_may_append_and_wait_for_it_to_be_scored(settings):
     async def told():
-        async with engine(tmp_path) as running:
-            beside = Beside(running.settings)
+        async with engine(settings):
+            beside = Beside(settings)
             append(beside, range(100))
             assert await beside.drained(20)
             books = beside.books()
@@ -61,11 +69,11 @@ def test_another_process_may_append_and_wait_for_it_to_be_scored(tmp_path):
     assert asyncio.run(told()).applied == 100
 
 
-def test_waiting_in_vain_ends_when_patience_does(tmp_path):
-    beside = Beside(Settings(data=tmp_path))
+def test_waiting_in_vain_ends_when_patience_does(settings):
+    beside = Beside(settings)
 
     async def told():
-        async with engine(tmp_path):
+        async with engine(settings):
             pass
         append(beside, range(10))
         return await beside.drained(0.2)
@@ -76,16 +84,16 @@ def test_waiting_in_vain_ends_when_patience_does(tmp_path):
 
 
 def test_only_one_engine_runs_a_data_folder_and_the_next_may_when_it_ends(tmp_path):
-    first = engine(tmp_path)
+    first = engine(Settings(data=tmp_path))
     with pytest.raises(HeldError, match="already running"):
-        engine(tmp_path)
+        engine(Settings(data=tmp_path))
     first.close()
-    engine(tmp_path).close()
+    engine(Settings(data=tmp_path)).close()
 
 
 def test_an_engine_that_cannot_be_built_lets_go_of_the_folder(tmp_path):
     (tmp_path / "hub.db").write_text("this is no database of anybody's")
     with pytest.raises(ConfigError, match=r"hub\.db"):
-        engine(tmp_path)
+        engine(Settings(data=tmp_path))
     with Lock(tmp_path):
         pass
