@@ -19,7 +19,8 @@ _INPUT: Final = re.compile(r"input_value=.*?(?=, input_type=|\n|$)", re.DOTALL) 
 _QUOTED: Final = re.compile(
     r"(?<!\w)(['\"])(?![a-z0-9_.]{1,40}\1)(?:\\.|(?!\1).)*\1", re.DOTALL
 )  # any; but for names of ours
-_FOREIGN: Final = ("faust", "mode", "aiokafka", "httpx", "httpcore", "uvicorn", "asyncio", "mail", "aiosmtplib")
+# aiokafka is not among them: it tells every attempt to reach a broker, and `hub.streams.kafka` silences it
+_FOREIGN: Final = ("faust", "mode", "httpx", "httpcore", "uvicorn", "asyncio", "mail", "aiosmtplib")
 
 
 class Lines(logging.Formatter):
@@ -57,10 +58,6 @@ def _exception(error: BaseException) -> str:
         said = _INPUT.sub("input_value=…", _DETAIL.sub("", "".join(one.format_exception_only())))
         parts.append("".join(one.stack.format()) + _QUOTED.sub(lambda found: f"{found[1]}…{found[1]}", said).rstrip())
     return "\n".join(parts)
-
-
-def _before(told: traceback.TracebackException) -> traceback.TracebackException | None:
-    return told.__cause__ or (None if told.__suppress_context__ else told.__context__)
 
 
 def configure_logging(level: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.logs import Lines
+from hub.logs import Lines, configure_logging
 
 SOMEBODY = {"age": "Ada King, 36"}  # here, since a traceback shows the lines of its frames
 
@@ -104,3 +104,13 @@ def test_a_failing_statement_is_told_without_its_values(database):
     said = told(caught.value)
     assert "insert into contacts" in said
     assert not {"Ada", "King"} & set(re.findall(r"\w+", said))
+
+
+def test_what_aiokafka_tells_of_every_attempt_to_reach_a_broker_stays_silent(monkeypatch):
+    """`KafkaLog` silences it, whether our log was configured before or after."""
+    root, theirs = logging.getLogger(), logging.getLogger("aiokafka")
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(theirs, "level", logging.CRITICAL)
+    configure_logging("info")
+    assert theirs.level == logging.CRITICAL
