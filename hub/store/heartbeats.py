@@ -24,8 +24,13 @@ EVERY: Final = 5.0
 SILENT: Final = 20.0  # seconds after which a process is not called alive
 _FORGET: Final = 86_400.0
 _PARTING: Final = 2.0
+_LOOKS: Final = 10  # times between two beats that we look whether something has changed
 _log = logging.getLogger(__name__)
 _upsert = insert(processes)
+
+
+def _nobody() -> None:
+    """Nobody wants to be told."""
 
 
 class Process(NamedTuple):
@@ -54,13 +59,16 @@ def identity() -> str:
 
 
 class Heartbeats:
-    """Says every five seconds that this process is there; in the loop, so that a loop that hangs says nothing.
+    """Says every five seconds that this process is there, and at once what has changed of it.
+
+    In the loop, so that a loop that hangs says nothing.
 
     Args:
         database: where.
         role: `up`, `web`, `worker` or `learner`.
         version: the program's.
-        state: what to say of ourselves, as JSON can hold it.
+        state: what to say of ourselves, as JSON can hold it; nothing that changes all the time.
+        told: called when something new was said.
         id: this process'.
         clock: unix seconds now; counts where the database has no clock (SQLite).
     """
@@ -71,6 +79,7 @@ class Heartbeats:
         role: str,
         version: str,
         state: Callable[[], Mapping[str, Any]],
+        told: Callable[[], None] = _nobody,
         *,
         id: str | None = None,  # noqa: A002 - what it is
         clock: Callable[[], float] = time.time,
@@ -79,6 +88,8 @@ class Heartbeats:
         self._database = database
         self._says = {"id": self.id, "role": role, "version": version}
         self._state = state
+        self._told = told
+        self._said: bytes | None = None
         self._clock = clock
         self._started_at = clock()
         self._beating: asyncio.Task[None] | None = None
@@ -98,19 +109,24 @@ class Heartbeats:
             async with asyncio.timeout(_PARTING):
                 gone = delete(processes).where(processes.c.id == self.id)
                 await asyncio.wrap_future(self._database.write(lambda connection: connection.execute(gone)))
+                self._told()
 
     async def beat(self) -> None:
         """Say it once, and forget those that nobody heard of for a day."""
-        state = msgspec.json.encode(self._state()).decode()
+        says = msgspec.json.encode(self._state())
+        state = says.decode()
 
         def write(connection: Connection) -> None:
             now = shared(connection, self._clock)
-            says = self._says | {"started_at": self._started_at, "beat_at": now, "state": state}
+            row = self._says | {"started_at": self._started_at, "beat_at": now, "state": state}
             again = {"beat_at": now, "state": state}
-            connection.execute(_upsert.values(says).on_conflict_do_update(index_elements=["id"], set_=again))
+            connection.execute(_upsert.values(row).on_conflict_do_update(index_elements=["id"], set_=again))
             connection.execute(delete(processes).where(processes.c.beat_at < now - _FORGET))
 
         await asyncio.wrap_future(self._database.write(write))
+        if says != self._said:
+            self._said = says
+            self._told()
 
     async def _run(self) -> None:
         troubled = False
@@ -120,11 +136,19 @@ class Heartbeats:
                 if troubled:
                     _log.warning("heartbeats.back")
                 troubled = False
+                await self._pause()
             except Exception:  # noqa: BLE001 - we go silent; what we do goes on
                 if not troubled:
                     _log.exception("heartbeats.halted")
                 troubled = True
-            await asyncio.sleep(EVERY)
+                await asyncio.sleep(EVERY)
+
+    async def _pause(self) -> None:
+        """Until the next beat is due, or there is something new to say."""
+        for _ in range(_LOOKS):
+            await asyncio.sleep(EVERY / _LOOKS)
+            if msgspec.json.encode(self._state()) != self._said:
+                return
 
 
 def alive(connection: Connection, now: float | None = None, within: float = SILENT) -> list[Process]:

@@ -9,7 +9,7 @@ Topics and what their data holds:
 * `events`: `connection`, `count`.
 * `deliveries`: `sink`, and `accounts` where known.
 * `dead_letters`: `connection`, `stage`.
-* `streams`: a room stopped or goes on: `room`, `state`, `reason`.
+* `streams`: a process came or went, or has other rooms, partitions, destinations or troubles than before: nothing.
 """
 
 from __future__ import annotations

@@ -104,6 +104,11 @@ class Agent:
             return f"{self.room.name} lost its partitions and was given none since"
         return self._failed
 
+    @property
+    def held(self) -> list[int]:
+        """The partitions it works on; none while they are divided anew."""
+        return [] if self._away else sorted(self.books.next)
+
     def outbox(self, topic: str) -> Outbox:
         """Where messages to a topic wait."""
         if topic not in self._outboxes:

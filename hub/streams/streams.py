@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any, Final, Self
 
 import faust
@@ -96,16 +97,25 @@ class Streams:
     @property
     def failed(self) -> str | None:
         """Why a room stopped for good (another process has claimed it, its Faust app has crashed), or None."""
-        crashed = (f"{app.conf.id} crashed: {app.crash_reason!r}" for app in self._apps if app.crashed)
-        return next((agent.failed for agent in self._all() if agent.failed), None) or next(crashed, None)
+        return next(iter(self.halted().values()), None)
+
+    def halted(self) -> dict[str, str]:
+        """Room -> why it stopped for good; of those that did."""
+        crashed = [f"{app.conf.id} crashed: {app.crash_reason!r}" if app.crashed else None for app in self._apps]
+        reasons = {
+            agent.room.name: agent.failed or crash
+            for agents, crash in zip_longest(self._agents.values(), crashed)  # before the start there are no apps
+            for agent in agents
+        }
+        return {room: reason for room, reason in reasons.items() if reason}
 
     def ready(self) -> bool:
         """Whether every room has been given its partitions and has loaded them."""
         return not self.failed and all(agent.ready.is_set() for agent in self._all())
 
     def held(self) -> dict[str, list[int]]:
-        """Room -> the partitions of its topic that are ours."""
-        return {agent.room.name: sorted(agent.books.next) for agent in self._all()}
+        """Room -> the partitions of its topic that are ours; none while they are divided anew."""
+        return {agent.room.name: agent.held for agent in self._all()}
 
     def lag(self) -> dict[tuple[str, str, int], int]:
         """(room, topic, partition) -> records in the log that the room has not committed yet, where they are ours."""
@@ -173,6 +183,16 @@ class _App(faust.App):  # type: ignore[misc]
 
     def _create_directories(self) -> None:
         """It keeps nothing in files."""
+
+    def on_rebalance_return(self) -> None:
+        """Where one rebalance overtook another, Faust ends it first and then warns that there is none."""
+        if self.rebalancing:
+            super().on_rebalance_return()
+
+    def on_rebalance_end(self) -> None:
+        """Twice, where two followed each other closely; the second is no news."""
+        if self.rebalancing:
+            super().on_rebalance_end()
 
 
 def _app(name: str, agents: list[Agent], stream: Log) -> Any:

@@ -25,6 +25,7 @@ from hub.worker.engine import Engine
 from hub.worker.facts import Facts
 from hub.worker.probing import create_probes
 from hub.worker.roles import SINKS, UP, Role
+from hub.worker.saying import Saying
 from sinks.delivery import Deliveries
 from sinks.publishing import to_log
 
@@ -81,7 +82,6 @@ class Hub:
     def _furnish(self) -> None:
         """What stands around the engine."""
         engine, ours = self.engine, version("pulsehub")
-        self.heartbeats = Heartbeats(engine.database, self.role.name, ours, self._said)
         self.deliveries = Deliveries(
             engine.database,
             self.configured.sinks,
@@ -90,6 +90,8 @@ class Hub:
             leases=engine.leases,
             redis=engine.expendable,
         )
+        says = Saying(engine.streams, lambda: self.deliveries.holds, lambda: self.url)
+        self.heartbeats = Heartbeats(engine.database, self.role.name, ours, says, self._changed)
         self.condition = Condition(self)
         token = self.settings.api_token
         self._probe_app = create_probes(
@@ -162,10 +164,9 @@ class Hub:
         """Rooms call it long after everything here is made."""
         self.deliveries.wake()
 
-    def _said(self) -> Mapping[str, Any]:
-        """What the heartbeat tells of us."""
-        streams = self.engine.streams
-        return {"rooms": streams.held(), "failed": streams.failed, "ready": streams.ready(), "url": self.url}
+    def _changed(self) -> None:
+        """What this process says of itself is news."""
+        self.engine.live.publish("streams", {})
 
     def _told(self, sink: str, accounts: Sequence[str]) -> None:
         self.engine.live.publish("deliveries", {"sink": sink, "accounts": list(accounts)})

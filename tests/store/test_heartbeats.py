@@ -54,6 +54,33 @@ def test_a_process_is_alive_from_its_start_to_its_clean_stop_and_says_what_it_do
     assert _alive(database, within=math.inf) == []
 
 
+def test_what_changes_of_a_process_is_said_at_once_and_once(database: Database) -> None:
+    state: dict[str, Any] = {"rooms": {"scoring": [0, 1]}}
+    told: list[Any] = []
+
+    async def live() -> None:
+        changed = asyncio.Event()
+        beats = Heartbeats(database, "worker", "0.1.0", lambda: state, changed.set)
+
+        async def next_() -> None:
+            async with asyncio.timeout(4):  # it beats every five
+                await changed.wait()
+            changed.clear()
+            told.extend(one.state for one in _alive(database))
+
+        await beats.start()
+        await next_()
+        state["rooms"] = {"scoring": [0]}
+        await next_()
+        await beats.beat()
+        assert not changed.is_set()
+        await beats.stop()
+        await next_()
+
+    asyncio.run(live())
+    assert told == [{"rooms": {"scoring": [0, 1]}}, {"rooms": {"scoring": [0]}}]
+
+
 def test_who_is_silent_is_not_alive_and_forgotten_after_a_day_by_any_other(database: Database) -> None:
     async def live() -> None:
         for name in ("silent", "long gone", "well"):
@@ -96,11 +123,14 @@ def test_a_database_that_fails_is_said_once_and_beats_go_on_when_it_is_back(
             raise OSError("connection refused")
         return real(job)
 
+    told: list[str] = []
+
     async def live() -> None:
         monkeypatch.setattr(database, "write", failing)
-        beats = Heartbeats(database, "web", "0.1.0", dict)
+        beats = Heartbeats(database, "web", "0.1.0", dict, lambda: told.append("something new"))
         await beats.start()
         await _first(database)
+        assert told == ["something new"]  # what could not be said is news once it could
         await beats.stop()
 
     asyncio.run(live())

@@ -132,12 +132,13 @@ def test_whoever_claims_last_works_and_the_other_stops_and_says_so(embedded, cap
                 embedded.append(*numbers(10, 20))
                 await until_idle(others)
                 await until(lambda: streams.failed is not None)
-            return streams.failed
+            return streams.failed, streams.halted()
 
     said = asyncio.run(run())
     their_log.close()
     theirs.close()
-    assert said == "another process has claimed test.keep"
+    why = "another process has claimed test.keep"
+    assert said == (why, {"test.keep": why})
     assert sorted(first.applied) == numbers(0, 10)
     assert sorted(second.applied) == numbers(10, 20)
     assert embedded.offsets("test.keep")["applied"] == 20
