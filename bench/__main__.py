@@ -17,8 +17,8 @@ from bench.result import Result
 NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages")
 
 
-ASKED: Final = ("peers", "webhook")
-"""Only when they are named: `peers` starts servers and installs what others made."""
+ASKED: Final = ("peers", "scale", "webhook")
+"""Only when they are named: `peers` and `scale` start servers and take long; `peers` installs what others made."""
 _WIDEST: Final = 40  # letters of a unit; what is longer is a sentence
 Measure = Callable[..., list[Result]]
 

@@ -45,6 +45,11 @@ class Child:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
+    def resident(self) -> float:
+        """Bytes of memory it has."""
+        said = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return float(said.partition("VmRSS:")[2].split()[0]) * 1_024
+
     def connect(self) -> http.client.HTTPConnection:
         """A connection that is kept alive."""
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_PATIENCE)

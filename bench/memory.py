@@ -72,16 +72,16 @@ def measure(folder: Path, accounts: int, met: int) -> dict[str, float]:
             rows = list(_rows(range(first, min(accounts, first + _PIECE)), layout.empty.tobytes()))
             database.write(lambda connection, rows=rows: insert_rows(connection, _INSERT, rows)).result()  # type: ignore[misc]
         room = Rescore(database, config, "wall", _PARTITIONS)
-        before = _resident(database)
+        before = resident(database)
         with database.read() as connection:
             room.assign(connection, range(_PARTITIONS))
-        loaded = _resident(database)
+        loaded = resident(database)
         for first in range(0, met, _PIECE):
             _visit(database, room, range(first, min(met, first + _PIECE)))
         return {
             "process": before,
             "account": (loaded - before) / accounts,
-            "met": (_resident(database) - loaded) / max(1, met),
+            "met": (resident(database) - loaded) / max(1, met),
         }
 
 
@@ -107,7 +107,7 @@ def _visit(database: Database, room: Rescore, numbers: range) -> None:
     database.write(job).result()()
 
 
-def _resident(database: Database) -> float:
+def resident(database: Database) -> float:
     gc.collect()
     database.engine.dispose()
     ctypes.CDLL(None).malloc_trim(0)  # what those caches had is given back, not kept for later

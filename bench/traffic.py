@@ -49,21 +49,39 @@ def traffic(events: int, accounts: int, *, seed: int = 1, until: float | None = 
     Popularity is Zipf's (customer k has a share of 1/k). The same seed tells the same, but for the moments.
     """
     chance = np.random.default_rng(seed)
+    return befallen(popular(events, accounts, chance), chance, str(seed), until=until)
+
+
+def popular(events: int, accounts: int, chance: np.random.Generator) -> list[int]:
+    """Whose each of so many events is, by Zipf."""
     share = 1.0 / np.arange(1, accounts + 1)
-    whose = chance.choice(accounts, events, p=share / share.sum()).tolist()
+    found: list[int] = chance.choice(accounts, events, p=share / share.sum()).tolist()
+    return found
+
+
+def befallen(
+    whose: Sequence[int], chance: np.random.Generator, key: str, *, until: float | None = None, span: float = SPAN
+) -> list[Told]:
+    """An event for each of these customers, in order of time over `span` seconds; their ids begin with `key`."""
+    events = len(whose)
     kinds = chance.choice(len(_KINDS), events, p=list(_KINDS.values())).tolist()
     others = chance.integers(0, 1_000, events).tolist()
     end = time.time() if until is None else until
-    moments = np.linspace(end - SPAN, end, events).tolist()
+    moments = np.linspace(end - span, end, events).tolist()
     names = list(_KINDS)
     return [
-        Told(account_of(who), _event(f"{seed}-{place}", names[kind], who, other, moment))
+        Told(account_of(who), _event(f"{key}-{place}", names[kind], who, other, moment))
         for place, (who, kind, other, moment) in enumerate(zip(whose, kinds, others, moments, strict=True))
     ]
 
 
 def everybody(accounts: int, *, until: float | None = None) -> list[Told]:
     """Each customer's name, once."""
+    return named(range(accounts), until=until)
+
+
+def named(numbers: Sequence[int], *, until: float | None = None) -> list[Told]:
+    """The names of these customers."""
     at = datetime.fromtimestamp(round((time.time() if until is None else until) - SPAN, 3), UTC)
     return [
         Told(
@@ -82,7 +100,7 @@ def everybody(accounts: int, *, until: float | None = None) -> list[Told]:
                 },
             ),
         )
-        for who in range(accounts)
+        for who in numbers
     ]
 
 
