@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, Text, cast, func, select
 
 from hub.store import schema
+from hub.store.upserts import insert
 from hub.streams.topics import EVENTS
 
 SCORING: Final = "scoring.rescore"
+GIVEN_UP: Final = "given_up"
 
 
 class Counted(Protocol):
@@ -67,6 +69,19 @@ def books(connection: Connection, log: Counted) -> Books:
 def archived(connection: Connection) -> int:
     """Rows of the archive, counted one by one: what `applied` claims. Reads the whole index, so not for a page."""
     return connection.scalar(select(func.count()).select_from(schema.archive)) or 0
+
+
+def note_given_up(connection: Connection, many: int) -> None:
+    """Count events that are dead-lettered without a letter: the log let go of them before they were read."""
+    value = schema.meta.c.value
+    begun = insert(schema.meta).values(key=GIVEN_UP, value=str(many))
+    more = cast(cast(value, BigInteger) + many, Text)
+    connection.execute(begun.on_conflict_do_update(index_elements=["key"], set_={"value": more}))
+
+
+def given_up(connection: Connection) -> int:
+    """Events that were given up since the installation began; they count as dead-lettered, and there is no letter."""
+    return int(connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == GIVEN_UP)) or 0)
 
 
 def add_up(rows: Sequence[Mapping[str, int]], ends: Mapping[int, int], door: Mapping[str, int]) -> Books:

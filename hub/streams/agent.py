@@ -31,7 +31,7 @@ from hub import metrics
 from hub.sdk.errors import RetryLaterError
 from hub.store.database import ContendedError, Database
 from hub.streams.batches import MOST, Batch
-from hub.streams.books import Books, Claim, FencedError, Place, Progress
+from hub.streams.books import Books, Claim, FencedError, Gone, Place, Progress
 from hub.streams.dead import letter
 from hub.streams.log import Log
 from hub.streams.outage import Outage
@@ -96,6 +96,7 @@ class Agent:
         self._away = True  # nothing is ours: nothing was assigned yet, or it is being divided anew
         self._lost_at: float | None = None
         self._failed: str | None = None
+        self._passing: set[asyncio.Future[None]] = set()
 
     @property
     def failed(self) -> str | None:
@@ -159,6 +160,17 @@ class Agent:
             await self.publisher.drained(_HANDOVER)
             self.publisher.forget()
 
+    def expired(self, partition: int, first: int, kept: int) -> None:
+        """See `Batched`: dead-lettered by the batch that comes up to them, or at once where none is in between."""
+        self.books.gone.append(Gone(partition, first, kept))
+        passing = asyncio.ensure_future(self._pass_over())
+        self._passing.add(passing)
+        passing.add_done_callback(self._passing.discard)
+
+    async def _pass_over(self) -> None:
+        async with self._turn:
+            await self._apply([])
+
     async def run(self, batches: AsyncIterable[Batch]) -> None:
         """Apply batches until cancelled. Raises nothing."""
         async for batch in batches:
@@ -215,7 +227,7 @@ class Agent:
             except FencedError as error:
                 self._fenced(error)
             except Exception as error:  # noqa: BLE001 - a room may raise anything; every way goes on below
-                if _may_pass(error):
+                if _may_pass(error) or not records:
                     await self._recover(error)
                     continue
                 if len(records) > 1:
@@ -276,7 +288,7 @@ class Agent:
             step = decide(connection)
         step.write(connection)
         applied = records - step.duplicates - step.forwarded - len(step.dead) if progress.next else 0
-        progress.counts = (applied, step.duplicates + progress.skipped, len(step.dead), step.forwarded)
+        progress.counts = (applied, step.duplicates + progress.skipped, len(step.dead) + progress.gone, step.forwarded)
         now = time.time()
         publish = dict(step.publish)
         if step.dead and self.room.topic != DEAD_LETTERS:  # a letter that cannot be applied is logged, not sent around

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, func, select, update
 from hub.sdk.errors import ConfigError
 from hub.store import schema
 from hub.store.database import Database
-from hub.store.upserts import insert
-from hub.streams.accounting import SCORING
+from hub.streams import belonging
+from hub.streams.accounting import SCORING, note_given_up
 from hub.streams.log import Log, Reads
 from hub.streams.room import Record
 from hub.streams.topics import ALL, EVENTS
@@ -26,7 +26,6 @@ from hub.streams.topics import ALL, EVENTS
 _OFFSETS = schema.offsets
 _OUTLETS = schema.outlets
 _CHUNK: Final = 5_000
-_GIVEN_UP: Final = "given_up"
 _BETWEEN: Final = frozenset(spec.name for spec in ALL) - {EVENTS.name}  # topics with messages between rooms
 _log = logging.getLogger(__name__)
 
@@ -38,8 +37,9 @@ def align(database: Database, stream: Log) -> None:
 
     Raises:
         ConfigError: the log has records, but ends before what was applied: which of them were cannot be known. Or it
-            has let go of records that were not applied.
+            has let go of records that were not applied. Or it is not the database's.
     """
+    belonging.check(database, stream)
     with database.read() as connection:
         stood = _stood(connection)
     ends = {topic: stream.ends(topic) for topic in stood}
@@ -66,6 +66,7 @@ def align(database: Database, stream: Log) -> None:
             " on without them: `pulsehub streams --give-up`"
         )
     number_above(database, stream, _BETWEEN)
+    belonging.keep(database, stream)
 
 
 def lost(database: Database, stream: Reads) -> dict[tuple[str, str], int]:
@@ -89,19 +90,12 @@ def give_up(database: Database, stream: Reads) -> dict[tuple[str, str], int]:
             here = (_OFFSETS.c.room == room) & (_OFFSETS.c.topic == topic) & (_OFFSETS.c.partition == partition)
             values = {"next": _OFFSETS.c.next + many, "dead_lettered": _OFFSETS.c.dead_lettered + many}
             connection.execute(update(_OFFSETS).where(here).values(values))
-        now = str(given_up(connection) + total)
-        kept = insert(schema.meta).values(key=_GIVEN_UP, value=now)
-        connection.execute(kept.on_conflict_do_update(index_elements=["key"], set_={"value": now}))
+        note_given_up(connection, total)
 
     found = lost(database, stream)
     if gone:
         database.write(job).result()
     return found
-
-
-def given_up(connection: Connection) -> int:
-    """Events that were given up since the installation began; they count as dead-lettered, and there is no letter."""
-    return int(connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == _GIVEN_UP)) or 0)
 
 
 def number_above(database: Database, stream: Reads, topics: Collection[str]) -> None:

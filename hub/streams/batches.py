@@ -35,6 +35,9 @@ class Batched(Protocol):
     def positions(self) -> Mapping[int, int]:
         """By partition, from where to read: the database knows, not the broker. Asked after `assigned`."""
 
+    def expired(self, partition: int, first: int, kept: int) -> None:
+        """Records from offset `first` on and before `kept` are gone; they come in no batch, all before them do."""
+
 
 class Batch:
     """Records of all partitions held, growing until somebody takes them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
@@ -12,7 +12,9 @@ from hub.sdk.errors import HubError
 from hub.store import schema
 from hub.store.database import run_rows
 from hub.store.upserts import insert
+from hub.streams.accounting import SCORING, note_given_up
 from hub.streams.room import Record
+from hub.streams.topics import EVENTS
 
 Place = tuple[str, int]  # topic or producer, partition
 
@@ -70,6 +72,7 @@ class Progress:
     Attributes:
         next: by partition, the first offset not taken care of.
         skipped: messages whose sequence had been applied; they are duplicates.
+        gone: records the log let go of before they were read; they are dead-lettered, without a letter.
         counts: applied, duplicates, dead-lettered, forwarded; kept with the lowest partition, for only sums count.
         sequences: by producer and partition, the newest message applied.
         outlets: by topic and partition, the next sequence to give.
@@ -78,6 +81,7 @@ class Progress:
 
     next: dict[int, int] = field(default_factory=dict)
     skipped: int = 0
+    gone: int = 0
     counts: tuple[int, int, int, int] = (0, 0, 0, 0)
     sequences: dict[Place, int] = field(default_factory=dict)
     outlets: dict[Place, int] = field(default_factory=dict)
@@ -97,6 +101,14 @@ class Claim:
     kept: frozenset[int]
 
 
+class Gone(NamedTuple):
+    """Records of a partition, from offset `first` on and before `kept`, that the log let go of unread."""
+
+    partition: int
+    first: int
+    kept: int
+
+
 class Books:
     """What one room of one process has done, of the partitions it holds.
 
@@ -110,6 +122,7 @@ class Books:
         self.topic = topic
         self.epochs: Mapping[int, int] = {}
         self.next: dict[int, int] = {}
+        self.gone: list[Gone] = []
         self.sequences: dict[Place, int] = {}
         self.outlets: dict[Place, int] = {}
         self.published: dict[Place, int] = {}
@@ -117,6 +130,7 @@ class Books:
     def claim(self, connection: Connection, partitions: Collection[int]) -> Claim:
         """Become who may move these partitions; whoever was is fenced, once what it is committing is committed."""
         wanted = sorted(partitions)
+        self.gone = []  # whoever reads from where they stand finds it again
         run_rows(connection, _BEGIN, [(self.room, self.topic, p, 0, 0, 0, 0, 0, 0) for p in wanted])
         stood = self._epochs(connection, wanted)
         kept = frozenset(p for p, epoch in stood.items() if self.epochs.get(p) == epoch)
@@ -167,6 +181,8 @@ class Books:
         if any(offset < self.next.get(partition, 0) for partition, offset in starts.items()):
             fresh = [record for record in records if record.offset >= self.next.get(record.partition, 0)]
         progress = Progress({p: end for p, end in ends.items() if end > self.next.get(p, 0)})
+        if self.gone:
+            progress.gone = self._pass_over(progress.next)
         if any([record.producer for record in fresh]):  # noqa: C419 - a list is twice as fast, and this is each record
             known = len(fresh)
             fresh = [record for record in fresh if not record.producer or self._newer(record, progress.sequences)]
@@ -191,6 +207,8 @@ class Books:
             _SEQUENCES,
             [(self.room, self.topic, *place, last) for place, last in progress.sequences.items()],
         )
+        if progress.gone and (self.room, self.topic) == (SCORING, EVENTS.name):
+            note_given_up(connection, progress.gone)
         places = progress.outlets.keys() | progress.published.keys()
         run_rows(
             connection,
@@ -209,8 +227,19 @@ class Books:
     def accept(self, progress: Progress) -> None:
         """Take into memory what is now on disk."""
         self.next |= progress.next
+        self.gone = [one for one in self.gone if one.kept > self.next.get(one.partition, 0)]
         self.sequences |= progress.sequences
         self.outlets |= progress.outlets
+
+    def _pass_over(self, ends: dict[int, int]) -> int:
+        """Have what comes up to records that are gone go on behind them; returns how many those are."""
+        many = 0
+        for partition, first, kept in self.gone:
+            at = self.next.get(partition, kept)
+            if at <= first <= ends.get(partition, at):
+                ends[partition] = max(kept, ends.get(partition, at))
+                many += kept - first
+        return many
 
     def _newer(self, record: Record, seen: dict[Place, int]) -> bool:
         place = (record.producer, record.partition)

@@ -18,8 +18,8 @@ from hub.store import schema, versions
 from hub.store.database import Database, look
 from hub.store.heartbeats import SILENT, Process, alive
 from hub.store.questions import way
-from hub.streams.accounting import Books, archived, books
-from hub.streams.aligning import given_up, lost
+from hub.streams.accounting import Books, archived, books, given_up
+from hub.streams.aligning import lost
 from hub.streams.log import Reads
 from hub.streams.opening import look_at
 from hub.streams.topics import EVENTS
@@ -129,7 +129,7 @@ def _log(settings: Settings, database: Database, log: Reads) -> Iterator[Check]:
     elif ends:
         yield Check("log", "ok", f"{len(ends)} partitions of each topic")
     if expired := sum(many for name, many in log.counters().items() if name.startswith("expired.")):
-        says = f"{expired:,} records went while rooms were behind them; they are astray in the books, for good"
+        says = f"{expired:,} records went while rooms were behind them, and count as dead-lettered"
         yield Check("log", "note", f"{says}. Lag must stay below the topics' retention")
     for (room, topic), many in lost(database, log).items():
         says = f"{many:,} records of {topic} went before {room} had read them"

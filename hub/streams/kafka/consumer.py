@@ -229,15 +229,17 @@ class Consumer(base.Consumer):  # type: ignore[misc]
     def _kept(self, tp: TP, at: int, start: int, end: int) -> int:
         """Where to go for `at`: on from the oldest record kept, if what was to be read is not."""
         if at < start and tp.topic in self.transport.batched:
-            self._lost(tp, start - at)
+            self._lost(tp, at, start)
         if at > end:
             log.error("kafka.log_behind", extra={"topic": tp.topic, "partition": tp.partition, "ends": end, "read": at})
         return max(at, start)
 
-    def _lost(self, tp: TP, records: int) -> None:
+    def _lost(self, tp: TP, at: int, start: int) -> None:
         """Retention is the broker's and waits for nobody. Compaction leaves gaps too, which are no loss."""
-        log.error("kafka.expired_unread", extra={"topic": tp.topic, "partition": tp.partition, "records": records})
-        self.transport.log.count({f"expired.{self.app.conf.id}": records})
+        log.error("kafka.expired_unread", extra={"topic": tp.topic, "partition": tp.partition, "records": start - at})
+        self.transport.log.count({f"expired.{self.app.conf.id}": start - at})
+        base = self.transport.log.bases(self.transport.log.ours(tp.topic)).get(tp.partition, 0)
+        self.transport.batched[tp.topic].expired(tp.partition, at + base, start + base)
 
     def _go(self, tp: TP, offset: int) -> None:
         self._next[tp] = offset

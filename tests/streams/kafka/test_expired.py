@@ -5,7 +5,7 @@ import asyncio
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from hub.streams.accounting import add_up
+from hub.streams.accounting import add_up, given_up
 from hub.streams.kafka.broker import Broker
 from hub.streams.opening import open_log
 from hub.streams.testing import run_until_idle, until_idle
@@ -44,8 +44,8 @@ def test_what_went_before_it_was_read_is_told_counted_and_passed_over(url, datab
     assert log.counters()[f"expired.{log.named('test.keep')}"] == 30
     assert len(room.applied) == 410
     books = place.offsets("test.keep")
-    assert (books["next"], books["applied"]) == (440, 410)
-    assert add_up([books], log.ends("events"), {}).astray == 30
+    assert (books["next"], books["applied"], books["dead_lettered"]) == (440, 410, 30)
+    assert add_up([books], log.ends("events"), {}).balanced
     assert sum(ends.values()) == 400
     log.close()
 
@@ -82,4 +82,23 @@ def test_a_room_that_reads_is_overtaken_by_retention_and_goes_on(url, database, 
     assert lost > 0
     assert len(room.applied) == 12_001 - lost
     assert log.counters()[f"expired.{log.named('test.keep')}"] == lost
+    books = place.offsets("test.keep")
+    assert (books["applied"], books["dead_lettered"]) == (12_001 - lost, lost)
+    assert add_up([books], log.ends("events"), {}).balanced
+    log.close()
+
+
+def test_what_went_is_booked_also_where_nothing_comes_after_it(url, database, tmp_path):
+    log = open_log(url, PARTITIONS, database)
+    place = Place(tmp_path, database, log)
+    room = Keeper("scoring.rescore")
+    place.append(*numbers(0, 400))
+    last = log.ends("events")[0]
+    expire(url, last)
+    run_until_idle(place.streams(room))
+    books = place.offsets("scoring.rescore")
+    assert (books["next"], books["applied"], books["dead_lettered"]) == (400, 400 - last, last)
+    assert add_up([books], log.ends("events"), {}).balanced
+    with database.read() as connection:
+        assert given_up(connection) == last
     log.close()
