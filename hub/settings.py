@@ -61,9 +61,7 @@ class Settings(BaseModel):
     max_lag: int = Field(200_000, ge=1, description="unscored events beyond which the door answers 503")
     min_free_disk: int = Field(256 * 1024 * 1024, ge=0, description="bytes of free disk below which it does too")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the structured log")
-    otel_endpoint: str = Field(
-        "", description="OTLP over HTTP, where traces go (`http://collector:4318/v1/traces`); needs the extra `otel`"
-    )
+    otel_endpoint: str = Field("", description="OTLP over HTTP, where traces go (`http://collector:4318/v1/traces`)")
     otel_share: float = Field(1.0, ge=0, le=1, description="of events that are traced; the same ones everywhere")
     connections: dict[str, dict[str, Annotated[str, BeforeValidator(_text)]]] = Field(
         default_factory=dict,

@@ -40,16 +40,16 @@ def begin(endpoint: str, share: float, role: str, version: str) -> None:
         version: the program's.
 
     Raises:
-        ConfigError: the extra `otel` is not installed.
+        ConfigError: OpenTelemetry is not installed.
     """
     if not endpoint:
         return
     try:
         exporters = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-        from hub.tracing.spans import Traces  # noqa: PLC0415 - needs the extra, too
+        from hub.tracing.spans import Traces  # noqa: PLC0415 - needs it, too
     except ImportError:
         raise ConfigError(
-            "PULSEHUB_OTEL_ENDPOINT is set, but OpenTelemetry is not installed: pip install 'pulsehub[otel]', or leave "
-            "the setting away"
+            "PULSEHUB_OTEL_ENDPOINT is set, but OpenTelemetry is not installed: it is in requirements.lock, so run "
+            "`python -m pip install --require-hashes -r requirements.lock`, or leave the setting away"
         ) from None
     use(Traces(exporters.OTLPSpanExporter(endpoint=endpoint), share, role, version))

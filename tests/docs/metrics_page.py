@@ -52,7 +52,6 @@ would have told is missing and `pulsehub_database_up` or `pulsehub_log_up` is 0.
 ## Traces
 
 ```sh
-pip install 'pulsehub[otel]'
 PULSEHUB_OTEL_ENDPOINT=http://collector:4318/v1/traces PULSEHUB_OTEL_SHARE=0.01 pulsehub up
 ```
 

@@ -1,10 +1,17 @@
 """One webhook, one trace: the door, scoring, each delivery."""
 
 import asyncio
+import gzip
 import sys
+import threading
 from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from hub import ConfigError, tracing
@@ -12,7 +19,7 @@ from hub.ingest.dedupe import digest_of
 from hub.settings import Settings
 from hub.tracing.spans import Traces
 from hub.worker import Hub
-from tests.e2e.kit import post, until
+from tests.e2e.kit import post, until, up
 from tests.e2e.stage import world
 
 pytestmark = pytest.mark.anyio
@@ -93,7 +100,79 @@ def test_off_unless_an_endpoint_is_set():
     assert tracing.current() is None
 
 
-def test_an_endpoint_without_the_extra_is_said_so(monkeypatch):
+def test_an_endpoint_without_what_it_takes_is_said_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with pytest.raises(ConfigError, match=r"pulsehub\[otel\]"):
+    with pytest.raises(ConfigError, match=r"requirements\.lock"):
         tracing.begin("http://127.0.0.1:4318/v1/traces", 1.0, "up", "0")
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes spans as a collector does: OTLP over HTTP, protobuf."""
+
+    def do_POST(self):
+        asked = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") == "gzip":
+            asked = gzip.decompress(asked)
+        self.server.asked.append((self.path, ExportTraceServiceRequest.FromString(asked)))
+        answer = ExportTraceServiceResponse().SerializeToString()
+        self.send_response(200)
+        self.send_header("content-type", "application/x-protobuf")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def collector():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_collector_is_told_how_a_webhook_came_to_be_shown_at_a_vendor(tmp_path, collector):
+    settings = {
+        "PULSEHUB_OTEL_ENDPOINT": f"http://127.0.0.1:{collector.server_port}/v1/traces",
+        "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds
+    }
+    with world() as around, up(tmp_path / "data", around.settings | settings) as hub:
+        founding = around.founding()
+        (first,) = founding.pop("salesforce")
+        assert post(hub.url, first)["accepted"] == 1
+        until(lambda: "deliver" in {span.name for span in told(collector)}, why=hub.said)
+        for ping in (ping for pings in founding.values() for ping in pings):
+            post(hub.url, ping)
+        assert hub.stop()[0] == 0  # what was still to be told is told
+        assert '"level":"error"' not in hub.said()
+    spans = told(collector)
+    (take,) = (s for s in spans if s.name == "take" and said(s)["pulsehub.connection"] == "salesforce")
+    assert take.trace_id == digest_of("salesforce", said(take)["pulsehub.event"])
+    (score,) = (s for s in spans if (s.trace_id, s.name) == (take.trace_id, "score"))
+    shown = [s for s in spans if (s.trace_id, s.name, s.parent_span_id) == (take.trace_id, "deliver", score.span_id)]
+    assert score.parent_span_id == take.span_id
+    assert "salesforce" in {said(one)["pulsehub.sink"] for one in shown}
+    assert len({s.trace_id for s in spans if s.name == "take"}) == 21
+    (path,) = {path for path, _ in collector.asked}
+    assert path == "/v1/traces"
+    names = [said(resource.resource) for _, asked in collector.asked for resource in asked.resource_spans]
+    assert {(one["service.name"], one["pulsehub.role"]) for one in names} == {("pulsehub", "up")}
+
+
+def told(collector):
+    return [
+        span
+        for _, asked in list(collector.asked)
+        for resource in asked.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def said(of):
+    return {one.key: one.value.string_value for one in of.attributes}
