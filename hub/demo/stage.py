@@ -13,7 +13,7 @@ from hub.demo.inbox import Inbox
 from hub.demo.proof import Proof, proof
 from hub.demo.story import Story
 from hub.demo.vendors import Vendors
-from hub.demo.world import World
+from hub.demo.world import DAY, World
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
@@ -24,6 +24,7 @@ _BEAT: Final = 1.0  # seconds between two moments of live life
 _PATIENCE: Final = 180.0  # seconds for what the history caused to be done
 _TRIED: Final = 8  # customers that are let down
 _HOURS: Final = 3  # that they may have
+_SILENCE: Final = 16  # days before the end of the history, from which on one customer is not heard of
 _FILE: Final = "demo.json"
 
 
@@ -44,7 +45,8 @@ class Stage:
         except OSError as error:
             raise ConfigError(f"cannot write to the data folder {settings.data}: {error.strerror}") from None
         self.story = Story.open(self._path, now, days)
-        self._world = World(self.story.start, companies, self.story.seed)
+        hush = self.story.start + (self.story.days - _SILENCE) * DAY
+        self._world = World(self.story.start, companies, self.story.seed, hush)
         self.vendors = Vendors(Registry().sandboxes())
         self.inbox = Inbox()
         self._settings = settings.model_copy(update={"clock": "event", "alerts_to": ["success@pulsehub.example"]})

@@ -70,15 +70,18 @@ class World:
         start: when its history begins; aware.
         companies: how many there are, at most 450.
         seed: of all chance in it.
+        hush: when one customer falls silent, and stays: every book has one, and it is the one that a bad hour fells.
     """
 
-    def __init__(self, start: datetime, companies: int = 200, seed: int = 7) -> None:
+    def __init__(self, start: datetime, companies: int = 200, seed: int = 7, hush: datetime | None = None) -> None:
         self.start = start
+        self._hush = hush
         self._chance = Random(seed)  # noqa: S311 - a story, not a secret
         self._count = itertools.count(1)
         pairs = list(itertools.product(names.FIRST, names.SECOND))
         self._chance.shuffle(pairs)
         self.companies = [self._company(" ".join(pair), start) for pair in pairs[:companies]]
+        self._silent = self.companies[-1] if hush else None
 
     def founding(self) -> Iterator[Event]:
         """What every vendor knows before the first day: who the customers and their people are, and what they pay."""
@@ -97,7 +100,7 @@ class World:
 
     def moment(self, now: datetime) -> list[Event]:
         """A few things that happen now: a live world that is worth watching."""
-        here = [company for company in self.companies if not company.gone]
+        here = [company for company in self.companies if not company.gone and company is not self._silent]
         chosen = self._chance.sample(here, k=min(len(here), 3))
         happened = [event for company in chosen for event in self._use(company, now, now)]
         turn = self._chance.random()
@@ -131,6 +134,9 @@ class World:
 
     def _live(self, company: Company, begin: datetime) -> Iterator[Event]:
         chance = self._chance
+        if self._hush and company is self._silent and begin >= self._hush:
+            yield from self._billing(company, begin)
+            return
         company.mood += 0.06 * (company.fate - company.mood) + chance.gauss(0, 0.09)
         if chance.random() < 0.004:  # noqa: PLR2004 - an outage, or a champion who leaves
             company.mood -= chance.uniform(0.6, 1.3)
@@ -140,7 +146,7 @@ class World:
         yield from self._support(company, begin)
         yield from self._billing(company, begin)
         yield from self._relationship(company, begin)
-        if chance.random() < _LEAVING * (1 - company.keenness) ** 3:
+        if company is not self._silent and chance.random() < _LEAVING * (1 - company.keenness) ** 3:
             company.gone = True
             at = begin + timedelta(hours=20)
             yield self._money(company, "subscription.cancelled", at, entity=f"sub-{company.key}", plan=company.plan)

@@ -69,3 +69,14 @@ def test_a_story_that_cannot_be_read_is_said_so(tmp_path):
     (tmp_path / "demo.json").write_text("{")
     with pytest.raises(hub.ConfigError, match="remove it to begin a new demo"):
         Story.open(tmp_path / "demo.json", START, 10)
+
+
+def test_the_last_customer_falls_silent_pays_and_stays():
+    world = World(START, 20, hush=START + 10 * DAY)
+    silent = world.companies[-1]
+    heard = [event for event in told(world, 40) if event.account == silent.key and event.occurred_at > world.start]
+    before = [event for event in heard if event.occurred_at < START + 10 * DAY]
+    assert before
+    assert len(before) < len(heard)
+    assert {event.kind for event in heard[len(before) :]} <= {"invoice.paid", "invoice.failed", "invoice.overdue"}
+    assert not silent.gone
