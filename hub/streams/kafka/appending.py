@@ -1,7 +1,8 @@
 """Records on their way to the broker: what gathered since the last acknowledgement goes out as one record batch.
 
 A record sent alone costs aiokafka 20-40 µs, one among many in a batch of ours a tenth of it. A lane per partition
-has at most one batch under way, so its order holds whatever happens; lanes do not wait for each other.
+has at most one batch under way, so its order holds whatever happens; lanes do not wait for each other. Nothing is
+compressed here: that would cost more than all the rest of sending. A broker may be told to (docs/adr/0010).
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.codec import has_lz4
 from aiokafka.errors import KafkaError
 
 from hub.streams.kafka.broker import Broker
@@ -190,7 +190,6 @@ class Appending:
                     enable_idempotence=True,
                     max_batch_size=_BATCH,
                     max_request_size=LARGEST,
-                    compression_type="lz4" if has_lz4() else None,
                     request_timeout_ms=int(self._broker.patience * 1000),
                     **self._broker.client(),
                 )
