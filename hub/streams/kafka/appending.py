@@ -2,7 +2,7 @@
 
 A record sent alone costs aiokafka 20-40 µs, one among many in a batch of ours a tenth of it. A lane per partition
 has at most one batch under way, so its order holds whatever happens; lanes do not wait for each other. Nothing is
-compressed here: that would cost more than all the rest of sending. A broker may be told to (docs/adr/0010).
+compressed here: that would cost nearly as much again as sending. A broker may be told to (docs/adr/0010).
 """
 
 from __future__ import annotations
