@@ -15,6 +15,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from hub.store import schema
+from hub.store.upserts import insert
 from scoring.arrays import Floats
 from scoring.bands import NO_BAND
 from scoring.batch import Integers
@@ -223,9 +224,8 @@ def stored(connection: Connection, account: str, layout: Layout) -> Rows | None:
 
 def remember(connection: Connection, layout: Layout) -> None:
     """Keep a layout's description, so that its rows can be read when another is in use."""
-    key = _DESCRIPTION.format(layout.stamp)
-    if connection.scalar(select(schema.meta.c.key).where(schema.meta.c.key == key)) is None:
-        connection.execute(schema.meta.insert().values(key=key, value=layout.description))
+    row = {"key": _DESCRIPTION.format(layout.stamp), "value": layout.description}
+    connection.execute(insert(schema.meta).values(row).on_conflict_do_nothing())  # workers may start together
 
 
 def measures_of(config: Any, points: Sequence[str]) -> MeasureSet:
