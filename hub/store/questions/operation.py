@@ -1,4 +1,4 @@
-"""What whoever runs it wants to know, in numbers. Asked at every scrape, so each question is a few rows."""
+"""What whoever runs it wants to know, in numbers. Asked at scrapes: of a few rows, but for `bands`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, func, select
 
-from hub.store.schema import accounts, alerts, dead_letters, desired, destinations, leases, ledger, models, offsets
+from hub.store.schema import (
+    accounts,
+    alerts,
+    dead_letters,
+    desired,
+    destinations,
+    leases,
+    ledger,
+    merges,
+    models,
+    offsets,
+)
 
 _NEXT: Final = 500  # records of a destination whose age is looked up
 
@@ -17,6 +28,13 @@ class Version(NamedTuple):
 
     number: int
     at: float
+
+
+def bands(connection: Connection) -> dict[str, int]:
+    """Band -> customers, those not scored yet under `unscored`. Reads every account, and nothing else of them."""
+    merged = select(merges.c.absorbed)
+    asked = select(accounts.c.band, func.count()).where(accounts.c.id.not_in(merged)).group_by(accounts.c.band)
+    return {band or "unscored": number for band, number in connection.execute(asked)}
 
 
 def waiting(connection: Connection) -> dict[str, float]:

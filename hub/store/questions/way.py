@@ -105,6 +105,22 @@ def heard(connection: Connection, now: float) -> dict[str, Heard]:
 
 def every_destination(connection: Connection, now: float) -> list[Destination]:
     """Every destination that was ever used, by name."""
+    found = {one.sink: one for one in standing(connection)}
+    day = (
+        select(receipts.c.sink, receipts.c.outcome, func.count(), func.max(receipts.c.at), func.avg(receipts.c.took))
+        .where(receipts.c.at > now - DAY)
+        .group_by(receipts.c.sink, receipts.c.outcome)
+    )
+    for sink, outcome, number, last, took in connection.execute(day):
+        one = found.setdefault(sink, Destination(sink))
+        one.outcomes[outcome] = number
+        if outcome == "ok":
+            one.last_ok_at, one.took = last, took
+    return sorted(found.values(), key=lambda one: one.sink)
+
+
+def standing(connection: Connection) -> list[Destination]:
+    """The same without attempts, which there may be very many of: what is paused, and what waits."""
     found: dict[str, Destination] = {}
 
     def of(sink: str) -> Destination:
@@ -121,16 +137,6 @@ def every_destination(connection: Connection, now: float) -> list[Destination]:
         ):
             of(sink).shape, states = shape, of(sink).states
             states[state] = states.get(state, 0) + number
-    day = (
-        select(receipts.c.sink, receipts.c.outcome, func.count(), func.max(receipts.c.at), func.avg(receipts.c.took))
-        .where(receipts.c.at > now - DAY)
-        .group_by(receipts.c.sink, receipts.c.outcome)
-    )
-    for sink, outcome, number, last, took in connection.execute(day):
-        one = of(sink)
-        one.outcomes[outcome] = number
-        if outcome == "ok":
-            one.last_ok_at, one.took = last, took
     return sorted(found.values(), key=lambda one: one.sink)
 
 

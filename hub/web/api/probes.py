@@ -27,6 +27,7 @@ def router(site: Site) -> APIRouter:
         now=context.now,
         wall=context.settings.clock == "wall",
         folder=context.settings.data if context.settings.embedded else None,
+        hot=context.hot,
     )
 
     @routes.get("/healthz", summary="Alive?", responses={503: {"description": "Only a restart helps; `reasons`"}})
