@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from sqlalchemy import select
@@ -58,35 +61,66 @@ class Marks:
 
 
 class Behind:
-    """Asks the database how far all rooms are, wherever they run, and the log how far it reaches.
+    """Asks the database how far all rooms are, wherever they run, and the log how far it reaches. From any thread.
 
     Args:
         database: has the offsets.
         log: has the ends.
         now: seconds of a clock that only runs forward.
+        reads: room -> topic, of rooms that may not have begun yet.
     """
 
-    def __init__(self, database: Database, log: Ends, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        log: Ends,
+        now: Callable[[], float] = time.monotonic,
+        reads: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._database = database
         self._log = log
         self._now = now
+        self._reads = reads
         self._marks: dict[str, Marks] = {}
+        self._turn = threading.Lock()
 
-    def seconds(self) -> dict[str, float]:
-        """Room -> how long the oldest record that it has not taken has waited, at least. Not from two threads at once.
+    def records(self) -> dict[str, int]:
+        """Room -> records it has not taken; of a room that never ran, all there ever were.
 
         Raises:
             LogError: the log cannot be asked.
             SQLAlchemyError: the database cannot.
         """
+        stood: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        topics = dict(self._reads)
+        for room, topic, partition, position in self._positions():
+            topics[room] = topic
+            stood[room][partition] = position
+        ends = {topic: self._log.ends(topic) for topic in sorted(set(topics.values()))}
+        return {
+            room: sum(max(0, end - stood[room].get(partition, 0)) for partition, end in ends[topic].items())
+            for room, topic in topics.items()
+        }
+
+    def seconds(self) -> dict[str, float]:
+        """Room -> how long the oldest record that it has not taken has waited, at least.
+
+        Raises:
+            LogError: the log cannot be asked.
+            SQLAlchemyError: the database cannot.
+        """
+        with self._turn:
+            rows = self._positions()
+            now = self._now()
+            for topic in {topic for _, topic, _, _ in rows}:
+                self._marks.setdefault(topic, Marks()).put(now, self._log.ends(topic))
+            found: dict[str, float] = {}
+            for room, topic, partition, position in rows:
+                waits = self._marks[topic].waiting(partition, position, now)
+                found[room] = max(found.get(room, 0.0), waits)
+            return found
+
+    def _positions(self) -> list[tuple[str, str, int, int]]:
         asked = select(offsets.c.room, offsets.c.topic, offsets.c.partition, offsets.c.next)
         with self._database.read() as connection:
-            rows = connection.execute(asked).all()
-        now = self._now()
-        for topic in {row.topic for row in rows}:
-            self._marks.setdefault(topic, Marks()).put(now, self._log.ends(topic))
-        found: dict[str, float] = {}
-        for room, topic, partition, position in rows:
-            waits = self._marks[topic].waiting(partition, position, now)
-            found[room] = max(found.get(room, 0.0), waits)
-        return found
+            return [(row.room, row.topic, row.partition, row.next) for row in connection.execute(asked)]

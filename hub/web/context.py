@@ -13,6 +13,7 @@ from hub.sdk.health import Band
 from hub.settings import Settings
 from hub.store.database import Database
 from hub.store.expendable.hot import Hot
+from hub.store.heartbeats import Process
 from hub.store.live import Live
 
 
@@ -147,11 +148,12 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
-    """A room that stands still, and why; `room` is `streams` where all of them do."""
+    """A room that stands still, why, and since when; in which process, where there are several."""
 
     room: str
     reason: str
     since: float
+    where: str = ""
 
 
 def _none() -> tuple[()]:
@@ -176,12 +178,16 @@ class Context:
         live: what just happened.
         hot: answers that may be two seconds old; shared by all processes that show pages, where there is a Redis.
         explain: why an account's health is what it is; None if it was never scored.
-        lag: records each room has not yet taken, by the room's name (`scoring.rescore`).
+        lag: records each room has not yet taken, by the room's name (`scoring.rescore`). It, `counters`, `rates` and
+            `behind` raise LogError where the log does not answer.
         counters: the books: `received`, `applied`, `duplicates`, `dead_lettered`, `pending`, `forwarded`.
         rates: records a second over the last minute, by topic (`events`, `health`, `actions`).
         sources: the configured sources.
         sinks: names of the configured destinations.
         plugins: the installed plugins.
+        processes: the processes of the installation, also those that went silent within a day.
+        me: the id of this one among them.
+        partitions: how many each topic has; every room's are to be held by somebody.
         halted: rooms that stand still.
         ready: why the program cannot work now, beside what `dying` and the database say; empty if it can.
         dying: why only a restart helps; empty while it lives.
@@ -204,6 +210,9 @@ class Context:
     sources: Callable[[], Sequence[Listening]] = _none
     sinks: Sequence[str] = ()
     plugins: Sequence[Plugin] = ()
+    processes: Callable[[], Sequence[Process]] = _none
+    me: str = ""
+    partitions: int = 0
     halted: Callable[[], Sequence[Halt]] = _none
     ready: Callable[[], Sequence[str]] = _none
     dying: Callable[[], Sequence[str]] = _none

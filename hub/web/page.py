@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from hub.store.questions import portfolio
 from hub.web.context import Context
 from hub.web.memo import Memo
+
+IDLE: Final = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Page:
         values: what template and partials are filled with.
         live: names of partials (`partials/<name>.html`) that are sent anew when something of `topics` happens.
         topics: topics of `hub.store.live`.
+        idle: seconds after which it is looked at without news: what grows old, and who died and cannot say so.
         status: of HTTP.
     """
 
@@ -71,6 +74,7 @@ class Page:
     values: Mapping[str, Any] = field(default_factory=dict)
     live: tuple[str, ...] = ()
     topics: frozenset[str] = frozenset()
+    idle: float = IDLE
     status: int = 200
 
 

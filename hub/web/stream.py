@@ -20,14 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.store.live import Subscription
 from hub.web.frame import Frame
-from hub.web.page import Page
+from hub.web.page import IDLE, Page
 from hub.web.refusal import RefusedError
 from hub.web.render import digest
 from hub.web.routing import look_up
 
 PACE: Final = 1.0  # seconds between two sendings
 SETTLE: Final = 2.5  # seconds after the last news until a page is looked at once more; longer than memories last
-IDLE: Final = 30.0  # seconds after which a page is looked at without news
 RETRY: Final = 2_000  # milliseconds a browser waits before it comes back
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}  # proxies must not hold it back
 
@@ -59,7 +58,7 @@ async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str
     first: tuple[str, ...] | None = None
     yield f"retry: {RETRY}\n\n"
     with news:
-        waiting, patience = _Waiting(news), IDLE
+        waiting, idle, patience = _Waiting(news), IDLE, IDLE
         try:
             while True:
                 try:
@@ -68,7 +67,8 @@ async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str
                     yield _event("trouble", {})
                     topics: frozenset[str] = frozenset()
                 else:
-                    topics = page.topics
+                    topics, idle = page.topics, page.idle
+                    patience = min(patience, idle)
                     if page.live != (first := first or page.live):
                         yield _event("other", {})  # it has other parts now: the first customer came, say
                         return
@@ -82,7 +82,7 @@ async def _changes(news: Subscription, render: Callable[[], tuple[Page, dict[str
                     case "news":
                         patience = SETTLE
                     case "quiet":
-                        patience = IDLE
+                        patience = idle
                     case "end":
                         return
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -160,6 +160,21 @@ def plural(number: int, noun: str, nouns: str | None = None) -> str:
     ('1 account', '1,200 accounts', '2 replies')
     """
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending whole numbers, those in a row together.
+
+    >>> ranges([0, 1, 2, 5, 7, 8]), ranges([])
+    ('0–2, 5, 7–8', '')
+    """
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1][1:] = [number]
+        else:
+            found.append([number])
+    return ", ".join("–".join(map(str, run)) for run in found)
 
 
 def exact(then: float | None) -> str:

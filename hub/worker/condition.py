@@ -7,14 +7,12 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import func, select
-
 from hub import metrics
 from hub.store.heartbeats import alive
-from hub.store.schema import offsets
 from hub.streams.behind import Behind
 from hub.web.ability import database_troubles, log_troubles
 from hub.web.installation import Installation
+from hub.worker.roles import READS
 
 if TYPE_CHECKING:
     from hub.worker.hub import Hub
@@ -34,11 +32,11 @@ class Condition:
         self._hub = hub
         self._turned_at: float | None = None
         self._turning: asyncio.Task[None] | None = None
-        self.behind = Behind(hub.engine.database, hub.engine.log)
+        self.behind = Behind(hub.engine.database, hub.engine.log, reads=READS)
         self._installation = Installation(
             hub.engine.database,
             books=lambda: asdict(hub.engine.books()),
-            lag=self.lag,
+            lag=self.behind.records,
             behind=self.behind.seconds,
             halted=self._halted,
             wall=hub.settings.clock == "wall",
@@ -74,21 +72,13 @@ class Condition:
             found.append(f"the door takes nothing: {why}")
         return found
 
-    def lag(self) -> dict[str, int]:
-        """Room -> records it has not taken, wherever it runs."""
-        done = select(offsets.c.room, offsets.c.topic, func.sum(offsets.c.next))
-        with self._hub.engine.database.read() as connection:
-            rows = connection.execute(done.group_by(offsets.c.room, offsets.c.topic)).all()
-        ends = {topic: sum(self._hub.engine.log.ends(topic).values()) for topic in {row[1] for row in rows}}
-        return {room: max(0, ends[topic] - int(taken)) for room, topic, taken in rows}
-
     def exposition(self) -> bytes:
         """Numbers of this process and of the installation, for Prometheus."""
         return metrics.exposition(self._installation)
 
     def _halted(self) -> list[str]:
         with self._hub.engine.database.read() as connection:
-            return [one.id for one in alive(connection) if one.state.get("failed")]
+            return [f"{one.id} {room}" for one in alive(connection) for room in one.state.get("halted", ())]
 
     async def _turn(self) -> None:
         while True:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from hub.ingest.deadletters import Dead
-from hub.store import schema
 from hub.store.expendable.hot import Hot
-from hub.store.heartbeats import alive
-from hub.streams.topics import ACTIONS, EVENTS, HEALTH
+from hub.store.heartbeats import Process, alive
+from hub.web import processes
 from hub.web.context import Context, Halt, Listening, Plugin
+from hub.worker.pace import Pace
 from scoring.explain import Explanation, explain
 from scoring.scorers import Scorers
 
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
     from hub.worker.hub import Hub
 
 T = TypeVar("T")
-_WINDOW: Final = 60.0  # seconds that rates are taken over
-_SAMPLE: Final = 5.0
+N = TypeVar("N", int, float)
+_DAY: Final = 86_400.0
 _PATIENCE: Final = 30.0
 
 
@@ -40,20 +38,17 @@ class Facts:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._halts: dict[str, float] = {}
-        self._sampling: asyncio.Task[None] | None = None
+        self._pace = Pace(hub.engine.log, hub.condition.behind)
         self._scorers = Scorers(hub.engine.config)
-        self._marks: deque[tuple[float, dict[str, int]]] = deque()
 
     def start(self) -> None:
         """Begin to sample, in the main loop; what pages ask to be done is done there too."""
         self._loop = asyncio.get_running_loop()
-        self._sampling = self._loop.create_task(self._sample(), name="sample rates")
+        self._pace.start()
 
     def stop(self) -> None:
         """Sample no more."""
-        if self._sampling:
-            self._sampling.cancel()
+        self._pace.stop()
 
     def context(self, version: str) -> Context:
         """Everything the web face is handed."""
@@ -64,19 +59,22 @@ class Facts:
             live=hub.engine.live,
             hot=Hot(hub.engine.expendable),
             explain=self._explain,
-            lag=self._lag,
-            counters=lambda: {k: v for k, v in asdict(hub.engine.books()).items() if k != "astray"},
-            rates=self._rates,
+            lag=self._asked(hub.condition.behind.records),
+            counters=self._asked(self._books),
+            rates=self._pace.rates,
             sources=self._sources,
             sinks=[sink.name for sink in hub.configured.sinks],
             plugins=[
                 Plugin(name=p.name, state="failed" if p.problem else "loaded", reason=p.problem or "")
                 for p in hub.registry.plugins
             ],
+            processes=self._processes,
+            me=hub.engine.leases.holder,
+            partitions=hub.engine.log.partitions,
             halted=self._halted,
             ready=partial(hub.condition.unable, database=False),
             dying=hub.condition.dying,
-            behind=hub.condition.behind.seconds,
+            behind=self._asked(hub.condition.behind.seconds),
             deliveries=self,
             replay_dead_letters=lambda ids: hub.replay().run(ids).letters,
             door_paths=("/in/", *(path for source in hub.configured.sources for path in source.paths)),
@@ -111,32 +109,17 @@ class Facts:
     def _explain(self, connection: Connection, account: str) -> Explanation | None:
         return explain(connection, account, self._hub.engine.config, self._scorers)
 
-    def _lag(self) -> Mapping[str, int]:
-        """Of every room, wherever it runs."""
-        engine, table = self._hub.engine, schema.offsets
-        with engine.database.read() as connection:
-            asked = select(table.c.room, table.c.topic, func.sum(table.c.next)).group_by(table.c.room, table.c.topic)
-            rows = connection.execute(asked).all()
-        ends = {topic: sum(engine.log.ends(topic).values()) for _, topic, _ in rows}
-        return {room: max(0, ends[topic] - int(done)) for room, topic, done in rows}
+    def _asked(self, answer: Callable[[], Mapping[str, N]]) -> Callable[[], Mapping[str, N]]:
+        """The answer, unless it would have to be waited for: the log is away."""
 
-    def _rates(self) -> Mapping[str, float]:
-        if not self._marks:
-            return {}
-        then, before = self._marks[0]
-        seconds = max(1.0, time.monotonic() - then)
-        return {name: (end - before[name]) / seconds for name, end in self._ends().items()}
+        def ask() -> Mapping[str, N]:
+            self._pace.check()
+            return answer()
 
-    def _ends(self) -> dict[str, int]:
-        ends = self._hub.engine.log.ends
-        return {spec.name: sum(ends(spec.name).values()) for spec in (EVENTS, HEALTH, ACTIONS)}
+        return ask
 
-    async def _sample(self) -> None:
-        while True:
-            self._marks.append((time.monotonic(), await asyncio.to_thread(self._ends)))
-            while self._marks[-1][0] - self._marks[0][0] > _WINDOW:
-                self._marks.popleft()
-            await asyncio.sleep(_SAMPLE)
+    def _books(self) -> Mapping[str, int]:
+        return {name: count for name, count in asdict(self._hub.engine.books()).items() if name != "astray"}
 
     def _sources(self) -> Sequence[Listening]:
         counted = self._hub.door.counted()
@@ -145,13 +128,12 @@ class Facts:
             for one in self._hub.configured.sources
         ]
 
+    def _processes(self) -> Sequence[Process]:
+        """All that were heard of in a day."""
+        with self._hub.engine.database.read() as connection:
+            return alive(connection, within=_DAY)
+
     def _halted(self) -> Sequence[Halt]:
         """Rooms that stand still, here or in another process."""
-        engine = self._hub.engine
-        with engine.database.read() as connection:
-            others = [one for one in alive(connection) if one.id != engine.leases.holder]
-        said = {one.id: str(one.state.get("failed") or "") for one in others}
-        said[engine.leases.holder] = engine.streams.failed or ""
-        now = time.time()
-        self._halts = {who: self._halts.get(who, now) for who, reason in said.items() if reason}
-        return [Halt(room="streams", reason=said[who], since=since) for who, since in self._halts.items()]
+        with self._hub.engine.database.read() as connection:
+            return processes.halts(alive(connection))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from hub.sdk.errors import ConfigError
+from hub.streams import topics
 
 SCORING, SUCCESS, SINKS, INGEST, LEARNER = "scoring", "success", "sinks", "ingest", "learner"
 ROOMS: Final = (SCORING, SUCCESS, SINKS, INGEST, LEARNER)
 """Names of the Faust apps; each is a consumer group of its own, whose partitions its processes divide."""
+READS: Final[Mapping[str, str]] = {
+    "scoring.rescore": topics.EVENTS.name,
+    "scoring.learn": topics.LABELS.name,
+    "success.alerts": topics.HEALTH.name,
+    "sinks.fields": topics.HEALTH.name,
+    "sinks.alerts": topics.ACTIONS.name,
+    "ingest.dead_letters": topics.DEAD_LETTERS.name,
+}
+"""Every room there is, and the topic it reads: what has to run somewhere, also where nothing has begun yet."""
 
 
 @dataclass(frozen=True, slots=True)

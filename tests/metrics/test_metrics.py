@@ -130,6 +130,31 @@ def test_a_partition_that_stands_still_makes_its_room_late_though_others_go_on(d
     assert behind.seconds() == {"r": 70.0}
 
 
+def test_how_many_records_wait_is_told_of_rooms_that_never_ran_too(database):
+    rows = [{"room": "r", "topic": "t", "partition": 0, "next": 10, "epoch": 1}]
+    database.write(lambda connection: connection.execute(insert(schema.offsets), rows)).result()
+
+    class Log:
+        def ends(self, topic):
+            return {"t": {0: 15, 1: 4}, "u": {0: 7, 1: 0}}[topic]
+
+    assert Behind(database, Log(), reads={"r": "t", "never": "u"}).records() == {"r": 9, "never": 7}
+
+
+def test_the_rooms_that_have_to_run_are_those_that_do(tmp_path):
+    from hub.settings import Settings  # noqa: PLC0415 - as below
+    from hub.web.pages.streams import ROOMS  # noqa: PLC0415
+    from hub.worker import Hub  # noqa: PLC0415
+    from hub.worker.roles import READS  # noqa: PLC0415
+
+    async def running():
+        async with Hub(Settings(data=tmp_path, port=0), {}) as hub:
+            return {agent.room.name: agent.room.topic.name for agent in hub.engine.streams._all()}
+
+    assert asyncio.run(running()) == READS
+    assert set(ROOMS) == set(READS)
+
+
 def test_everything_that_is_described_is_told_by_a_running_process(tmp_path):
     from hub.settings import Settings  # noqa: PLC0415 - the one test that needs all of it
     from hub.worker import Hub  # noqa: PLC0415

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from playwright.sync_api import sync_playwright
 
-from tests.web.serving import HALTED, running
+from hub.web.processes import halts
+from tests.web.serving import HALTED, in_trouble, many, running
 
 CHROMIUM = "/usr/bin/chromium"
 LAUNCH = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -60,6 +61,10 @@ def main(folder, *, whole):
             shoot(browser, url, pages(ids), folder, "full", whole=whole)
         with running(halted=lambda: [HALTED]) as (url, _, _ids):
             shoot(browser, url, {"streams": "/streams"}, folder, "halted", whole=whole)
+        with running(**many()) as (url, _, _ids):
+            shoot(browser, url, {"streams": "/streams"}, folder, "many", whole=whole)
+        with running(**many(processes=in_trouble, halted=lambda: halts(in_trouble()))) as (url, _, _ids):
+            shoot(browser, url, {"streams": "/streams"}, folder, "trouble", whole=whole)
         with running(full=False) as (url, _, ids):
             shoot(browser, url, pages(ids), folder, "empty", whole=whole)
         browser.close()

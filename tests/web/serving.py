@@ -7,6 +7,7 @@ from pathlib import Path
 from hub.serving import Serving
 from hub.settings import Settings
 from hub.store.database import Database
+from hub.store.heartbeats import Process
 from hub.store.live import Live
 from hub.web.app import create_app
 from hub.web.context import Context, Halt, Listening, Plugin
@@ -86,3 +87,40 @@ def running(*, full=True, number=None, **changes):
 
 
 HALTED = Halt(room="sinks.fields", reason="the database is locked", since=companies.NOW - 240)
+AGENTS = ("scoring.rescore", "success.alerts", "sinks.fields", "sinks.alerts", "ingest.dead_letters")
+
+
+def process(host, role, rooms=(), **changes):
+    """A process of a large installation, as it is heard of."""
+    state = {"rooms": dict(rooms), "since": companies.NOW - 3_600, "delivers": changes.pop("delivers", [])}
+    state |= {"halted": {}, "failed": None, "ready": True} | changes.pop("state", {})
+    told = {"version": "0.2.0", "started_at": companies.NOW - 7_200, "age": 2.0, "state": state, **changes}
+    return Process(id=f"{host}:{4_000 + len(host)}:1789376400000", role=role, **told)
+
+
+def processes():
+    """Two with doors, three workers, a learner."""
+    shares = [{room: list(range(n, 64, 3)) for room in AGENTS} for n in range(3)]
+    return [
+        process("learner-0", "learner", {"scoring.learn": list(range(64))}),
+        process("web-7d9f-x2", "web"),
+        process("web-7d9f-kq9", "web"),
+        process("worker-a", "worker", shares[0], delivers=["email", "salesforce", "zendesk"]),
+        process("worker-bb", "worker", shares[1]),
+        process("worker-ccc", "worker", shares[2]),
+    ]
+
+
+def many(**changes):
+    """What the context of one of many processes has that of a single one has not."""
+    settings = Settings(broker_url="kafka://127.0.0.1:9092/pulsehub", database_url="postgresql://127.0.0.1/pulsehub")
+    return {"settings": settings, "processes": processes, "partitions": 64, **changes}
+
+
+def in_trouble():
+    """One was killed, one stands still, one is of the next version, and nobody learns."""
+    _, web, next_, first, second, third = processes()
+    dead = second._replace(age=240.0)
+    why = {"scoring.rescore": {"reason": "OperationalError: disk full", "since": companies.NOW - 180}}
+    broken = third._replace(state={**third.state, "halted": why, "failed": "OperationalError: disk full"})
+    return [web, next_._replace(version="0.3.0"), first, dead, broken]

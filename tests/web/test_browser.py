@@ -13,8 +13,9 @@ from sqlalchemy import update
 
 from hub.settings import Settings
 from hub.store import schema
+from hub.web.processes import halts
 from tests.web import companies
-from tests.web.serving import running
+from tests.web.serving import in_trouble, many, process, processes, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-web")]
 
@@ -23,6 +24,11 @@ window.shifts = [];
 new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifts.push(entry.value); })
   .observe({ type: "layout-shift", buffered: true });
 """
+
+OVER = """() => [...document.querySelectorAll("main *")].filter((e) => {
+  const box = e.getBoundingClientRect();
+  return box.right > innerWidth + 1 && box.width && !e.closest(".scroll, .tabs, pre, svg, .hear");
+}).map((e) => e.outerHTML.slice(0, 120))"""
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +96,18 @@ def test_axe_finds_nothing_wrong(browser, face, theme):
             assert told == [], path
 
 
+def test_axe_finds_nothing_wrong_with_many_processes_and_nothing_runs_over_the_side(browser):
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+
+    with running(**many(processes=in_trouble, halted=lambda: halts(in_trouble()))) as (url, _, _):
+        for theme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+            with opened(browser, color_scheme=theme, width=width, bypass_csp=True) as page:
+                page.goto(url + "/streams")
+                found = Axe().run(page).response["violations"]
+                assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], (theme, width)
+                assert page.evaluate(OVER) == []
+
+
 @pytest.mark.parametrize("width", [390, 768])
 def test_nothing_runs_over_the_side_of_a_small_screen(browser, face, width):
     url, _, ids = face
@@ -97,13 +115,7 @@ def test_nothing_runs_over_the_side_of_a_small_screen(browser, face, width):
         for path in [*paths(ids), "/nowhere"]:
             page.goto(url + path)
             assert page.evaluate("document.documentElement.scrollWidth") == width, path
-            wide = page.evaluate(
-                """() => [...document.querySelectorAll("main *")].filter((e) => {
-                  const box = e.getBoundingClientRect();
-                  return box.right > innerWidth + 1 && box.width && !e.closest(".scroll, .tabs, pre, svg, .hear");
-                }).map((e) => e.outerHTML.slice(0, 120))"""
-            )
-            assert wide == [], path
+            assert page.evaluate(OVER) == [], path
 
 
 def test_pages_load_without_a_complaint_and_hostile_names_stay_text(browser, face):
@@ -140,6 +152,22 @@ def test_what_happens_arrives_by_itself_and_moves_nothing(browser):
         assert "At risk" in page.locator(".customers tbody").inner_text()
         assert page.evaluate("window.here") == 1  # the page was not loaded anew
         assert sum(page.evaluate("window.shifts")) < 0.005  # a figure beside a longer one; 0.1 is what people notice
+        assert page.complaints == []
+
+
+def test_a_process_that_dies_or_is_taken_over_is_told_to_whoever_looks(browser):
+    living = processes()
+    with running(**many(processes=lambda: list(living))) as (url, context, _), opened(browser) as page:
+        page.goto(url + "/streams")
+        live(page)
+        living[-1] = living[-1]._replace(age=300.0)  # killed: it sends no news, the page looks by itself
+        page.wait_for_selector('.processes .silent:has-text("worker-ccc")')
+        page.wait_for_selector(".halt:has-text('Nobody holds partitions 2, 5, 8')")
+        heir = dict(living[-1].state["rooms"])
+        living.append(process("worker-new", "worker", heir))
+        context.live.publish("streams", {})
+        page.wait_for_selector('.processes .well:has-text("worker-new")')
+        page.wait_for_selector(".halt", state="detached")
         assert page.complaints == []
 
 

@@ -6,10 +6,13 @@ import pytest
 from hub.settings import Settings
 from hub.store import schema
 from hub.store.database import Database
+from hub.streams.log import LogError
 from hub.web.context import Halt
+from hub.web.pages.streams import ROOMS
+from hub.web.processes import halts
 from tests.web import companies
 from tests.web.conftest import Asker
-from tests.web.serving import HALTED, context
+from tests.web.serving import HALTED, context, in_trouble, many, process, processes
 
 
 def names(page):
@@ -154,9 +157,82 @@ def test_where_it_stands_still_is_said_with_the_reason(filled):
 
 
 def test_where_all_stands_still_every_room_is_red(filled):
-    halt = Halt(room="streams", reason="the disk is full", since=companies.NOW)
-    page = Asker(context(filled, halted=lambda: [halt])).ask("/streams").text
+    halts = [Halt(room=room, reason="the disk is full", since=companies.NOW) for room in ROOMS]
+    page = Asker(context(filled, halted=lambda: halts)).ask("/streams").text
+    assert page.count("the disk is full. Nothing is lost") == 1
     assert 'aria-label="Stands still: scoring, alerts, fields"' in page
+
+
+def test_many_processes_are_told_with_what_they_hold(filled):
+    told = words(Asker(context(filled, **many(me=processes()[1].id))).ask("/streams").text)
+    expected = [
+        "2 web, 3 workers, 1 learner · all 0.2.0",
+        "web-7d9f-x2 · pid 4011 · shows you this At work last heard just now door and pages",
+        "worker worker-a · pid 4008",
+        "scoring.rescore 22 of 64",
+        "scoring.learn all",
+        "email, salesforce, zendesk",
+        "in 3 processes",
+        "since this process started, one of 2 with a door",
+    ]
+    for text in expected:
+        assert text in told
+    assert "Nobody" not in told
+
+
+def test_what_is_wrong_with_many_processes_is_said_first(filled):
+    page = Asker(context(filled, **many(processes=in_trouble, halted=lambda: halts(in_trouble())))).ask("/streams").text
+    told = words(page)
+    expected = [
+        "scoring.rescore stands still in the worker on worker-ccc, pid 4010, 3 min ago : OperationalError: disk full.",
+        "Nobody runs scoring.learn. What comes waits in the log. pulsehub learner runs it.",
+        "Nobody holds partitions 1, 4, 7, 10,",
+        "since 4 min ago",
+        "2 versions side by side : 0.2.0 in 3, 0.3.0 in 1.",
+        "worker-bb · pid 4009 Silent last heard 4 min ago nothing any more",
+    ]
+    for text in expected:
+        assert text in told
+    assert 'aria-label="Stands still: scoring, alerts, fields"' in page
+
+
+def test_what_is_being_taken_over_is_no_alarm(filled):
+    def moving():
+        return [
+            one._replace(state={**one.state, "since": companies.NOW - 5}) for one in processes() if "bb" not in one.id
+        ]
+
+    page = Asker(context(filled, **many(processes=moving))).ask("/streams").text
+    assert "are being taken over. That takes seconds." in words(page)
+    assert 'class="halt"' not in page
+    assert 'aria-label="Everything flows"' in page
+
+
+def test_a_log_that_does_not_answer_is_said_and_nothing_is_made_up(filled):
+    def silent():
+        raise LogError("the broker does not answer")
+
+    page = Asker(context(filled, **many(lag=silent))).ask("/streams")
+    assert page.status_code == 200
+    told = words(page.text)
+    assert "The log does not answer. Webhooks are refused with 503" in told
+    assert "received" not in told
+    assert "scoring.rescore rescores accounts scoring.rescore: 64 of 64 partitions held in 3 processes –" in told
+
+
+def test_records_that_wait_are_told_with_how_long(filled):
+    lag, behind = {"scoring.rescore": 12_400}, {"scoring.rescore": 75.0}
+    told = words(Asker(context(filled, **many(lag=lambda: lag, behind=lambda: behind))).ask("/streams").text)
+    assert "12,400 waiting" in told
+    assert "12,400 for 1 min" in told
+
+
+def test_one_process_that_runs_all_of_it_is_one_line(filled):
+    alone = [process("box", "up", dict.fromkeys(ROOMS, range(8)))]
+    page = Asker(context(filled, processes=lambda: alone, partitions=8)).ask("/streams").text
+    assert "All of it runs in one process: box, pid 4003, version 0.2.0, started 2 h ago ." in words(page)
+    assert "streams-processes" not in page
+    assert 'class="held"' not in page
 
 
 def test_deliveries_are_counted_and_listed(site):

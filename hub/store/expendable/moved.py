@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from hub.store.database import Database
 from hub.store.live import News
-from hub.store.schema import archive, dead_letters, ledger, outlets, receipts
+from hub.store.schema import archive, dead_letters, ledger, outlets, processes, receipts
 
 _MOST: Final = 1_000  # accounts named in a look; whoever looks at more than that looks at the portfolio
 
@@ -19,10 +19,11 @@ class _Marks(NamedTuple):
     events: int
     receipts: int
     letters: float
+    processes: frozenset[tuple[str, str]]  # id, what it says of itself
 
 
 class Moved:
-    """Looks at the ends of four tables, each by its index; what lies between two looks is the news.
+    """Looks at the ends of four tables, each by its index, and at the few processes; what changed is the news.
 
     Args:
         database: which others write.
@@ -49,6 +50,9 @@ def _marks(connection: Connection) -> _Marks:
         events=connection.scalar(select(func.max(archive.c.row))) or 0,
         receipts=connection.scalar(select(func.max(receipts.c.id))) or 0,
         letters=connection.scalar(select(func.max(dead_letters.c.at))) or 0.0,
+        processes=frozenset(
+            (row.id, row.state) for row in connection.execute(select(processes.c.id, processes.c.state))
+        ),
     )
 
 
@@ -62,6 +66,8 @@ def _between(connection: Connection, was: _Marks, now: _Marks) -> list[News]:
         news += _delivered(connection, was.receipts)
     if now.letters > was.letters:
         news.append(News("dead_letters", {}))
+    if now.processes != was.processes:
+        news.append(News("streams", {}))
     return news
 
 

@@ -112,7 +112,7 @@ def _arrow_down(x: float, y1: float, y2: float) -> Markup:
 
 
 def _box(x: float, y: float, stop: Stop, width: float = BOX) -> Markup:
-    name, line = _fit(stop.name, width, 8.0), _fit(stop.line, width, 6.2)
+    name, line = _fit(stop.name, width, 8.0), _fit(stop.line, width, 5.9)
     inner = (
         tag("title", f"{stop.name}: {stop.line}"),
         tag("rect", x=x, y=y, width=width, height=TALL, rx=8, class_="box"),

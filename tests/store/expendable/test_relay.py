@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from hub.store.expendable.client import Expendable
 from hub.store.expendable.moved import Moved
 from hub.store.expendable.relay import Relay
+from hub.store.heartbeats import Heartbeats
 from hub.store.live import Live, News
 from hub.store.schema import dead_letters, ledger, outlets, receipts
 
@@ -177,6 +178,19 @@ def test_a_look_finds_what_came_since_the_one_before_and_nothing_twice(database)
         News("dead_letters", {}),
     ]
     assert moved.look() == []
+
+
+def test_a_process_that_came_or_has_other_partitions_is_news_and_one_that_only_lives_on_is_none(database):
+    state = {"rooms": {"scoring.rescore": [0]}}
+    beats, moved = Heartbeats(database, "worker", "0.1.0", lambda: state, id="worker:1:1"), Moved(database)
+    moved.look()
+    asyncio.run(beats.beat())
+    assert moved.look() == [News("streams", {})]
+    asyncio.run(beats.beat())
+    assert moved.look() == []
+    state["rooms"] = {"scoring.rescore": [0, 1]}
+    asyncio.run(beats.beat())
+    assert moved.look() == [News("streams", {})]
 
 
 @pytest.mark.parametrize("how", ["stop", "pause"])
