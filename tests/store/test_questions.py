@@ -93,3 +93,16 @@ def test_a_server_answers_as_a_file_does(on_a_file, tmp_path):
     differing = {name for name in found if found[name] != on_a_file[name]}
     assert {name: (found[name], on_a_file[name]) for name in sorted(differing)[:1]} == {}
     assert differing == set()
+
+
+def test_who_moved_is_who_stands_elsewhere_than_a_week_ago(tmp_path):
+    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
+        ids, since = companies.fill(database), NOW - 7 * DAY
+        with database.read() as connection:
+            then = movement.histories(connection, ids, [since])
+            rows = portfolio.by_ids(connection, ids)
+            found = {move.account: round(move.change, 9) for move in movement.moves(connection, since)}
+            here = {row.id for row in portfolio.page(connection, portfolio.Wanted(), limit=len(ids))}
+    changes = {key: row.health - then[key][0] for key, row in rows.items() if key in here and then[key][0] is not None}
+    assert found == {key: round(change, 9) for key, change in changes.items() if abs(change) >= 1.0}
+    assert found

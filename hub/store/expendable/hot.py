@@ -1,11 +1,14 @@
 """Answers that may be a moment old, shared by all processes that show pages.
 
 A question that costs half a second is asked of the database once in two seconds then, however many people look and
-through however many processes. One that costs little is asked every time, and Redis is not bothered with it.
+through however many processes. One that costs little is asked every time, and Redis is not bothered with it. One that
+costs seconds (all of a million customers) is asked so seldom that a fifth of a processor is enough for it, and only who
+comes first waits: the others get the last answer while the next one is computed.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +18,14 @@ import msgspec
 
 from hub.store.expendable.client import Expendable
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 TIMES: Final = 10.0  # an answer serves for so many times what it cost
 WORTH: Final = 0.02  # seconds an answer must have cost to be shared
+REST: Final = 4.0  # times what an answer cost pass at least before it is computed anew
+DEAR: Final = 1.0  # seconds an answer must have cost for nobody to wait for the next one ...
+STALE: Final = 60.0  # ... unless the last one ran out longer ago than so many seconds
 _LARGEST: Final = 8 * 1024 * 1024  # bytes of an answer that is shared
 _MOST: Final = 64  # questions remembered
 
@@ -41,35 +49,58 @@ class Hot:
         self._kept: dict[str, _Kept] = {}
 
     def get(self, key: str, seconds: float, compute: Callable[[], T], kind: Any) -> T:
-        """The answer, `seconds` old at most, and at most ten times what it took to compute.
+        """The answer, `seconds` old at most, and at most ten times what it took to compute; a dear one may be older.
 
-        In a process one thread at a time computes it; the others wait and take what it found.
+        In a process one thread at a time computes it; the others wait and take what it found, or take the last answer
+        where it was dear.
 
         Args:
             key: which question; the same in every process.
             seconds: how old the answer may be.
-            compute: the answer itself; what it raises is raised here.
+            compute: the answer itself, in any thread, also after this has returned; what it raises is raised here
+                where somebody waits for it.
             kind: the answer's type, as msgspec reads it back from JSON.
         """
         with self._lock:
-            if len(self._kept) >= _MOST:
-                self._kept.clear()
-            kept = self._kept.setdefault(key, _Kept())
+            kept = self._kept.get(key) or self._new(key)
+        if kept.dear and self._clock() < kept.until + STALE:
+            if self._clock() >= kept.until and kept.turn.acquire(blocking=False):
+                threading.Thread(target=self._renew, args=(key, seconds, compute, kind, kept), daemon=True).start()
+            return cast("T", kept.answer)
         with kept.turn:
+            return self._current(key, seconds, compute, kind, kept)
+
+    def _new(self, key: str) -> _Kept:
+        """Room for one more question: what ran out first is forgotten."""
+        if len(self._kept) >= _MOST:
+            for old in sorted(self._kept, key=lambda one: self._kept[one].until)[: _MOST // 2]:
+                del self._kept[old]
+        return self._kept.setdefault(key, _Kept())
+
+    def _renew(self, key: str, seconds: float, compute: Callable[[], Any], kind: Any, kept: _Kept) -> None:
+        """Compute it while others are given the last answer; it is this thread's turn."""
+        try:
+            self._current(key, seconds, compute, kind, kept)
+        except Exception:  # who waits for it next will hear
+            log.debug("hot.not_renewed", extra={"question": key}, exc_info=True)
+        finally:
+            kept.turn.release()
+
+    def _current(self, key: str, seconds: float, compute: Callable[[], T], kind: Any, kept: _Kept) -> T:
+        if self._clock() < kept.until:
+            return cast("T", kept.answer)
+        if kept.cost is None or kept.cost >= WORTH:
+            self._fetch(key, kind, kept)
             if self._clock() < kept.until:
                 return cast("T", kept.answer)
-            if kept.cost is None or kept.cost >= WORTH:
-                self._fetch(key, kind, kept)
-                if self._clock() < kept.until:
-                    return cast("T", kept.answer)
-            begun = self._clock()
-            answer = compute()
-            ended = self._clock()
-            kept.answer, kept.cost = answer, ended - begun
-            life = min(seconds, TIMES * kept.cost)
-            kept.until = ended + life
-            if kept.cost >= WORTH:
-                self._share(key, answer, life)
+        begun = self._clock()
+        answer = compute()
+        ended = self._clock()
+        cost = ended - begun
+        life = max(min(seconds, TIMES * cost), REST * cost)
+        kept.answer, kept.cost, kept.until = answer, cost, ended + life
+        if cost >= WORTH:
+            self._share(key, answer, life)
         return answer
 
     def _fetch(self, key: str, kind: Any, kept: _Kept) -> None:
@@ -107,3 +138,8 @@ class _Kept:
         self.until = 0.0
         self.answer: Any = None
         self.cost: float | None = None  # seconds; None: never computed here
+
+    @property
+    def dear(self) -> bool:
+        """Whether there is an answer that is too dear to wait for the next one."""
+        return self.cost is not None and self.cost >= DEAR

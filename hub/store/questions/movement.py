@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from hub.store.schema import accounts, ledger, profiles
+
+MOST: Final = 5_000  # rows of the ledger that are looked at for one account: a busy one has hundreds of thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,12 @@ class Move:
 def moves(connection: Connection, since: float, *, least: float = 1.0) -> list[Move]:
     """Every account that moved by at least so many points since then, furthest first.
 
-    Accounts that are younger than `since` have not moved: they have come; and who left has not moved either.
+    Accounts that are younger than `since` have not moved: they have come; and who left has not moved either. Who has no
+    row in the ledger since then has moved by less than half a point: a look into an index finds that out, and how they
+    were is read of the others only.
     """
     was = before(since).label("was")
+    moved = select(ledger.c.at).where(ledger.c.account == accounts.c.id, ledger.c.at > since).correlate(accounts)
     then = (
         select(accounts.c.id, accounts.c.health, was)
         .select_from(accounts.outerjoin(profiles, profiles.c.account == accounts.c.id))
@@ -43,6 +48,7 @@ def moves(connection: Connection, since: float, *, least: float = 1.0) -> list[M
             accounts.c.scored_at > since,
             accounts.c.health.is_not(None),
             accounts.c.band != "left",
+            moved.exists(),
         )
         .offset(0)  # else PostgreSQL looks `was` up anew wherever it is named below
         .subquery()
@@ -101,7 +107,7 @@ def histories(connection: Connection, ids: Sequence[str], moments: Sequence[floa
     return {row[0]: list(row[1:]) for row in connection.execute(asked)}
 
 
-def course(connection: Connection, account: str, since: float, most: int = 5_000) -> list[tuple[float, float]]:
+def course(connection: Connection, account: str, since: float, most: int = MOST) -> list[tuple[float, float]]:
     """Time and health of every change since then, oldest first, and the last one before."""
     order = (ledger.c.at.desc(), ledger.c.sequence.desc())
     mine = select(ledger.c.at, ledger.c.health).where(ledger.c.account == account).order_by(*order)
@@ -111,23 +117,27 @@ def course(connection: Connection, account: str, since: float, most: int = 5_000
 
 
 def largest(connection: Connection, account: str, since: float, most: int = 40) -> list[bytes]:
-    """The ledger's messages of an account's largest moves since then, largest first."""
-    step = func.abs(ledger.c.health - ledger.c.was)
-    asked = (
-        select(ledger.c.message)
-        .where(ledger.c.account == account, ledger.c.at >= since, ledger.c.was.is_not(None))
-        .order_by(step.desc(), ledger.c.at.desc())
-        .limit(most)
+    """The ledger's messages of an account's largest moves since then, largest first; of as many as `course` shows."""
+    newest = (
+        select(ledger.c.at, ledger.c.was, ledger.c.health, ledger.c.message)
+        .where(ledger.c.account == account, ledger.c.at >= since)
+        .order_by(ledger.c.at.desc(), ledger.c.sequence.desc())
+        .limit(MOST)
+        .subquery()
     )
-    return [bytes(message) for message in connection.scalars(asked)]
+    step = func.abs(newest.c.health - newest.c.was)
+    asked = select(newest.c.message).where(newest.c.was.is_not(None)).order_by(step.desc(), newest.c.at.desc())
+    return [bytes(message) for message in connection.scalars(asked.limit(most))]
 
 
 def band_since(connection: Connection, account: str) -> float | None:
-    """Since when an account has been in the band it is in."""
-    asked = (
-        select(ledger.c.at)
-        .where(ledger.c.account == account, ledger.c.was_band.is_distinct_from(ledger.c.band))
+    """Since when an account has been in its band; None where too many changes ago to be worth a search."""
+    newest = (
+        select(ledger.c.at, ledger.c.band, ledger.c.was_band)
+        .where(ledger.c.account == account)
         .order_by(ledger.c.at.desc(), ledger.c.sequence.desc())
-        .limit(1)
+        .limit(MOST)
+        .subquery()
     )
+    asked = select(func.max(newest.c.at)).where(newest.c.was_band.is_distinct_from(newest.c.band))
     return connection.scalar(asked)

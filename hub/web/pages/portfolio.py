@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 from markupsafe import Markup
@@ -19,6 +19,7 @@ from hub.web.svg.spark import spark
 from hub.web.svg.strip import strip
 from hub.web.words import DAY
 
+T = TypeVar("T")
 SIZE: Final = 50  # rows of a page
 MOVERS: Final = 6  # rows of "moved today"
 SPARK_DAYS: Final = 30
@@ -53,13 +54,16 @@ def view(site: Site, asked: Asked) -> Page:
     now = site.today()
     since = (now - DAY) // _FRESH * _FRESH
     wanted = _wanted(asked)
+    everybody = _All(site)
+    spread = everybody.spread()
+    moves = everybody.moves(since)
+    found = spread.total if wanted == Wanted(sort=wanted.sort) else everybody.count(wanted)
+    pages = max(1, -(-found // SIZE))
+    number = min(max(1, int(asked.number("page") or 1)), pages)
+    ids = everybody.ids(wanted, moves, (number - 1) * SIZE)
     with site.context.database.read() as connection:
-        spread = _spread(site, connection)
-        moves = site.context.hot.get(f"moves:{since:.0f}", HOT, lambda: movement.moves(connection, since), list[Move])
-        found = spread.total if wanted == Wanted(sort=wanted.sort) else portfolio.count(connection, wanted)
-        pages = max(1, -(-found // SIZE))
-        number = min(max(1, int(asked.number("page") or 1)), pages)
-        rows = _rows(connection, wanted, moves, (number - 1) * SIZE)
+        known = portfolio.by_ids(connection, ids)
+        rows = [known[key] for key in ids if key in known]
         sparks = _sparks(connection, rows, now)
         movers = _movers(connection, moves, since)
     return Page(
@@ -112,25 +116,49 @@ class _Counted(msgspec.Struct, frozen=True):
     bins: list[int]
 
 
-def _spread(site: Site, connection: Connection) -> Spread:
-    def count() -> _Counted:
-        found = portfolio.spread(connection)
-        return _Counted(list(found.by_band.items()), dict(found.mrr), dict(found.at_risk), list(found.bins))
+class _All:
+    """Questions about all customers: dear where there are very many, so their answers may be a moment old.
 
-    told = site.context.hot.get("spread", HOT, count, _Counted)
-    return Spread(dict(told.by_band), told.mrr, told.at_risk, told.bins)
+    Each is asked through a connection of its own, for it may be asked after the page has been shown.
+    """
 
+    def __init__(self, site: Site) -> None:
+        self._hot, self._database = site.context.hot, site.context.database
 
-def _rows(connection: Connection, wanted: Wanted, moves: Sequence[Move], offset: int) -> list[Row]:
-    if wanted.sort.removeprefix("-") != "change":
-        return portfolio.page(connection, wanted, limit=SIZE, offset=offset)
-    changes = {m.account: m.change for m in moves}
-    sign = -1 if wanted.sort.startswith("-") else 1
-    ids = sorted(portfolio.ids(connection, wanted), key=lambda key: sign * changes.get(key, 0.0))[
-        offset : offset + SIZE
-    ]
-    known = portfolio.by_ids(connection, ids)
-    return [known[key] for key in ids if key in known]
+    def spread(self) -> Spread:
+        def count(connection: Connection) -> _Counted:
+            found = portfolio.spread(connection)
+            return _Counted(list(found.by_band.items()), dict(found.mrr), dict(found.at_risk), list(found.bins))
+
+        told = self._ask("spread", count, _Counted)
+        return Spread(dict(told.by_band), told.mrr, told.at_risk, told.bins)
+
+    def moves(self, since: float) -> list[Move]:
+        return self._ask("moves", lambda connection: movement.moves(connection, since), list[Move])
+
+    def count(self, wanted: Wanted) -> int:
+        return self._ask(f"count:{replace(wanted, sort='')}", lambda c: portfolio.count(c, wanted), int)
+
+    def ids(self, wanted: Wanted, moves: Sequence[Move], offset: int) -> list[str]:
+        """Who is on a page; how each of them is, is asked anew."""
+        if wanted.sort.removeprefix("-") != "change":
+            return self._ask(
+                f"page:{offset}:{wanted}",
+                lambda c: [row.id for row in portfolio.page(c, wanted, limit=SIZE, offset=offset)],
+                list[str],
+            )
+        changes = {m.account: m.change for m in moves}
+        sign = -1 if wanted.sort.startswith("-") else 1
+        with self._database.read() as connection:
+            ids = portfolio.ids(connection, wanted)
+        return sorted(ids, key=lambda key: sign * changes.get(key, 0.0))[offset : offset + SIZE]
+
+    def _ask(self, key: str, question: Callable[[Connection], T], kind: Any) -> T:
+        def answer() -> T:
+            with self._database.read() as connection:
+                return question(connection)
+
+        return self._hot.get(key, HOT, answer, kind)
 
 
 def _sparks(connection: Connection, rows: Sequence[Row], now: float) -> dict[str, Markup]:

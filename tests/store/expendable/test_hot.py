@@ -3,7 +3,7 @@ import threading
 import msgspec
 import pytest
 
-from hub.store.expendable.hot import WORTH, Hot
+from hub.store.expendable.hot import REST, STALE, WORTH, Hot
 
 
 class Clock:
@@ -156,3 +156,55 @@ def test_types_survive_the_way_through_redis(made, clock, shared):
     Hot(made(), clock).get("bar", 2.0, compute, Bar)
     shared("bar")
     assert Hot(made(), clock).get("bar", 2.0, lambda: None, Bar) == bar
+
+
+def test_nobody_waits_for_a_dear_answer_but_who_comes_first(clock, until):
+    hot, question = Hot(clock=clock), Question(clock, cost=3.0)
+    assert hot.get("q", 2.0, question, list[int]) == [1]
+    clock.now += 3.0 * REST - 0.1
+    assert hot.get("q", 2.0, question, list[int]) == [1]
+    assert question.asked == 1  # it is not asked more than a fifth of the time
+    clock.now += 0.2
+    begun, go = threading.Event(), threading.Event()
+
+    def slow():
+        begun.set()
+        go.wait(5)
+        return question()
+
+    assert hot.get("q", 2.0, slow, list[int]) == [1]
+    assert begun.wait(5)
+    assert hot.get("q", 2.0, slow, list[int]) == [1]
+    go.set()
+    until(lambda: hot.get("q", 2.0, slow, list[int]) == [2])
+    assert question.asked == 2
+
+
+def test_a_dear_answer_that_ran_out_long_ago_is_waited_for(clock):
+    hot, question = Hot(clock=clock), Question(clock, cost=3.0)
+    assert hot.get("q", 2.0, question, list[int]) == [1]
+    clock.now += 3.0 * REST + STALE
+    assert hot.get("q", 2.0, question, list[int]) == [2]
+
+
+def test_a_dear_answer_that_cannot_be_renewed_is_asked_for_again(clock, until):
+    hot, question = Hot(clock=clock), Question(clock, cost=3.0)
+    failed = threading.Event()
+
+    def broken():
+        failed.set()
+        raise OSError("disk")
+
+    assert hot.get("q", 2.0, question, list[int]) == [1]
+    clock.now += 3.0 * REST
+    assert hot.get("q", 2.0, broken, list[int]) == [1]
+    assert failed.wait(5)
+    until(lambda: hot.get("q", 2.0, question, list[int]) == [2])
+
+
+def test_when_there_are_very_many_questions_the_longest_lived_answers_stay(clock):
+    hot, dear = Hot(clock=clock), Question(clock, cost=5.0)
+    hot.get("dear", 2.0, dear, list[int])
+    for number in range(200):
+        hot.get(f"q{number}", 2.0, Question(clock, cost=0.0), list[int])
+    assert hot.get("dear", 2.0, dear, list[int]) == [1]
