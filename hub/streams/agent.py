@@ -145,7 +145,7 @@ class Agent:
                 else:
                     self._outage.over()
                     self._away, self._lost_at = False, None
-                    self._marked = dict(self.books.published)
+                    self._marked = {}  # below a mark that is written, messages may wait to be dropped
                     self.publisher.again()
                     metrics.ASSIGNMENTS.labels(self.room.name).inc()
                     metrics.PARTITIONS.labels(self.room.name).set(len(partitions))
@@ -329,7 +329,8 @@ class Agent:
         if time.monotonic() - self._marked_at < age:
             return {}
         self._marked_at = time.monotonic()
-        return {at: mark for at, mark in self.books.published.items() if self._marked.get(at, 0) != mark}
+        known, held = self.books.published.items(), self.books.next
+        return {at: mark for at, mark in known if at[1] in held and self._marked.get(at, 0) != mark}
 
     # --- when it goes wrong -----------------------------------------------------------------------------------
 

@@ -129,14 +129,29 @@ def test_publishing_goes_on_from_the_outbox_after_a_restart(place):
         connection.execute(text("update outlets set next = next + 1"))
         for row in connection.execute(text("select partition, next from outlets")).all():
             connection.execute(
-                text("insert into outgoing values ('test.keep', 'health', :p, :s, x'61', x'62')"),
-                {"p": row.partition, "s": row.next - 1},
+                text("insert into outgoing values ('test.keep', 'health', :p, :s, :key, :value)"),
+                {"p": row.partition, "s": row.next - 1, "key": b"a", "value": b"b"},
             )
     before = len(place.said())
     run_until_idle(place.streams(Keeper(says=HEALTH)))
     late = place.said()[before:]
     assert [record.value for record in place.said()].count(b"b") == PARTITIONS
     assert len(late) == PARTITIONS
+
+
+def test_partitions_that_come_back_to_their_worker_leave_nothing_in_the_outbox(place):
+    place.append(*numbers(0, 20))
+
+    async def run():
+        streams = place.streams(Keeper(says=HEALTH))
+        async with streams:
+            (agent,) = streams._all()
+            await until(lambda: len(place.said()) == 20 and agent.publisher.idle)
+            await agent.assigned(range(PARTITIONS))  # within the second in which nobody wrote how far it got
+
+    asyncio.run(run())
+    with place.database.read() as connection:
+        assert connection.scalar(text("select count(*) from outgoing")) == 0
 
 
 def test_what_a_step_says_of_its_records_is_what_the_books_count(place):
