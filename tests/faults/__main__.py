@@ -14,21 +14,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.faults import Fault
-from tests.faults.rounds import Round, Row, summary
+from tests.faults import report
+from tests.faults.faults import SHORT, Fault
+from tests.faults.rounds import Round, Row
 from tests.faults.surroundings import FAULTS
 from tests.servers.servers import Servers
-
-HEAD = (
-    f"{'fault':<34} {'strikes':>7} {'events':>7} {'ack.':>7} {'kills':>5}"
-    f" {'recovery, s':>12} {'moved, s':>12} {'late':>4} {'mail×2':>6}  result"
-)
 
 
 def main() -> int:
     asked = _arguments()
     parts = asked.only or [""]
-    chosen = [fault for fault in FAULTS[asked.engine] if any(part in fault.name for part in parts)]
+    among = [SHORT[asked.engine]] if asked.short else FAULTS[asked.engine]
+    chosen = [fault for fault in among if any(part in fault.name for part in parts)]
     if asked.list:
         print("\n".join(fault.name for fault in chosen))
         return 0
@@ -36,9 +33,10 @@ def main() -> int:
     folder.chmod(0o755)  # PostgreSQL is another user
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # what was started is ended, too
     servers = Servers(folder / "servers") if asked.engine == "large" else None
+    began = report.begin(asked.engine, asked.seed)
     begun = time.monotonic()
     rows: list[Row] = []
-    print(HEAD, flush=True)
+    print(report.HEAD, flush=True)
     try:
         if servers:
             servers.start()
@@ -48,9 +46,9 @@ def main() -> int:
             elif why := fault.missing():
                 print(f"{fault.name:<34} not possible here: {why}")
             else:
-                rows.append(_round(asked, fault, servers, folder / f"f{number}"))
+                rows.append(_round(asked, fault, servers, folder / f"f{number}", f"{number + 1}/{len(chosen)}"))
             if asked.json:
-                Path(asked.json).write_text(json.dumps([row.as_json() for row in rows], indent=1))
+                Path(asked.json).write_text(json.dumps(began | {"rows": [row.as_json() for row in rows]}, indent=1))
     finally:
         if servers:
             servers.remove()
@@ -64,24 +62,18 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _round(asked: argparse.Namespace, fault: Fault, servers: Servers | None, folder: Path) -> Row:
+def _round(asked: argparse.Namespace, fault: Fault, servers: Servers | None, folder: Path, place: str) -> Row:
     """One fault on an installation of its own; its chance depends on nothing but the seed and its name."""
     seed = random.Random(f"{asked.seed} {fault.name}").randrange(1 << 30)
-    one = Round(fault, servers, folder, seed, strikes=asked.strikes, events=asked.events, rate=asked.rate)
+    strikes, events = fault.long if asked.long or asked.short else (asked.strikes, asked.events)
+    progress = report.Progress(f"{place} {fault.name}")
+    one = Round(fault, servers, folder, seed, strikes=strikes, events=events, rate=asked.rate, say=progress)
     row = one.run()
-    print(line(row), *(f"    {said[:300]}" for said in row.wrong[:12]), sep="\n", flush=True)
+    progress.end()
+    print(report.line(row), *(f"    {said[:300]}" for said in row.wrong[:12]), sep="\n", flush=True)
     if not row.wrong:
         shutil.rmtree(folder)
     return row
-
-
-def line(row: Row) -> str:
-    """A line of the table."""
-    result = f"{len(row.wrong)} violations" if row.wrong else "holds"
-    return (
-        f"{row.fault:<34} {row.strikes:>7} {row.events:>7} {row.acknowledged:>7} {row.kills:>5}"
-        f" {summary(row.recovered):>12} {summary(row.moved):>12} {row.late:>4} {row.mailed_again:>6}  {result}"
-    )
 
 
 def _arguments() -> argparse.Namespace:
@@ -89,6 +81,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--strikes", type=int, default=3, help="of each fault")
     parser.add_argument("--events", type=int, default=2_000, help="sent under each fault, at least")
+    parser.add_argument("--long", action="store_true", help="as many of both as the long run has")
+    parser.add_argument("--short", action="store_true", help="only those that tell most, one after another")
     parser.add_argument("--rate", type=float, default=300, help="events a second")
     parser.add_argument("--minutes", type=float, default=0, help="begin no further fault after so many")
     parser.add_argument("--only", nargs="*", help="faults whose names contain one of these; all unless said")

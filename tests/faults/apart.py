@@ -87,7 +87,7 @@ class FarPostgres(Postgres):
     def prepare(self) -> None:
         super().prepare()
         line = f"host all all {NET}.0.0/16 trust\n"
-        allowed = self._data() / "pg_hba.conf"
+        allowed = self.data() / "pg_hba.conf"
         if line not in allowed.read_text():
             with allowed.open("a") as file:
                 file.write(line)

@@ -18,6 +18,8 @@ from hub.settings import Settings
 from hub.store import schema
 from hub.store.database import Database
 from hub.streams.accounting import archived, books
+from hub.streams.log import Log
+from hub.streams.topics import partition_of
 from hub.worker.beside import Beside
 from plugins.zendesk.sink import OrganizationFields
 from scoring import archive, entities
@@ -100,7 +102,7 @@ def _stand(beside: Beside) -> Quiet:
         waiting = 0
         for table in (schema.desired, schema.alerts):
             waiting += connection.scalar(select(func.count()).where(table.c.state.in_(["due", "pending"]))) or 0
-        waiting += connection.scalar(select(func.count()).select_from(schema.outgoing)) or 0
+        waiting += len(unsent(connection, beside.log))
     ends = {topic: sum(beside.log.ends(topic).values()) for _, topic, _ in rows}
     return Quiet(tuple((room, done) for room, _, done in rows), tuple(ends[topic] for _, topic, _ in rows), waiting)
 
@@ -165,6 +167,9 @@ def _events(  # noqa: PLR0917 - what there is to compare
         yield f"{len(rows) - len(kept)} events are in the archive twice"
     if lost := acknowledged - kept:
         yield f"{len(lost)} acknowledged events are not in the archive, {sorted(lost)[:3]}"
+    ours = {connection for connection, _ in acknowledged}
+    if strange := {one for one in kept - acknowledged if one[0] in ours}:
+        yield f"{len(strange)} events are in the archive that no door acknowledged, {sorted(strange)[:3]}"
     seen = connection.scalar(select(func.count()).select_from(schema.seen)) or 0
     if seen != len(kept):
         yield f"{seen} ids are remembered and {len(kept)} events archived"
@@ -176,10 +181,38 @@ def _events(  # noqa: PLR0917 - what there is to compare
         yield f"{len(lost_letters)} of {len(letters)} records that nobody can read are no dead letters"
     if len(dead - letters) < poison:
         yield f"{poison} records of the log are no events, and {len(dead - letters)} of them are dead letters"
-    outgoing = connection.scalar(select(func.count()).select_from(schema.outgoing)) or 0
-    if outgoing:
-        yield f"{outgoing} messages wait in the outbox"
+    if left := unsent(connection, beside.log):
+        yield f"{len(left)} messages of the outbox are not on the log, {left[:3]}"
     found.figures |= {"archived": len(kept), "duplicates": said.duplicates, "dead_lettered": said.dead_lettered}
+
+
+def unsent(connection: Connection, log: Log) -> list[tuple]:
+    """What waits in the outbox and is not on the log.
+
+    Of a room that has nothing more to do, the last message stays in the table: it is dropped with the room's next
+    transaction, or sent once more by the next start, and then skipped by who reads.
+    """
+    table = schema.outgoing
+    columns = (table.c.topic, table.c.room, table.c.partition, table.c.sequence, table.c.key)
+    waiting = []
+    for topic, room, source, sequence, key in connection.execute(select(*columns)).tuples():
+        partition = partition_of(key, log.partitions)
+        waiting.append((topic, partition, room if partition == source else f"{room}@{source}", sequence))
+    logged = _logged(log, {topic for topic, *_ in waiting})
+    return [one for one in waiting if one not in logged]
+
+
+def _logged(log: Log, topics: set[str]) -> set[tuple]:
+    found = set()
+    for topic in topics:
+        at, ends = log.starts(topic), log.ends(topic)
+        while any(at[partition] < end for partition, end in ends.items()):
+            read = log.read(topic, at, 10_000)
+            found |= {(topic, one.partition, one.producer, one.sequence) for one in read}
+            at |= {one.partition: one.offset + 1 for one in read}
+            if not read:
+                break
+    return found
 
 
 # --- accounts ---------------------------------------------------------------------------------------------------
@@ -277,6 +310,8 @@ def _shown(connection: Connection, destinations: Destinations, found: Findings) 
             places = places_of(
                 [dict(OrganizationFields.fields(None, health)) for _, health in newest[row.account]], values
             )  # type: ignore[arg-type]
+        if -1 in places:
+            yield f"{row.sink}: {row.account} showed what its health never was"
         if end != wanted:
             yield f"{row.sink}: {row.account} ends at {end} and should at {wanted}"
         found.late += [f"{row.sink}: {row.account} showed {b} after {a}" for a, b in pairwise(places) if b < a]
@@ -306,13 +341,16 @@ def _fields(health: Health) -> dict:
 
 
 def places_of(ledger: list[dict], shown: list[dict]) -> list[int]:
-    """Where in the ledger each value shown is: as little after the one before as can be, before it only if it must."""
+    """Where in the ledger each value shown is: as little after the one before as can be, before it only if it must.
+
+    -1 for what is not in it.
+    """
     places: list[int] = []
+    at = 0
     for value in shown:
-        at = places[-1] if places else 0
-        after = (place for place in range(at, len(ledger)) if ledger[place] == value)
-        before = (place for place in range(at - 1, -1, -1) if ledger[place] == value)
-        places.append(next(after, next(before, -1)))
+        order = [*range(at, len(ledger)), *range(at - 1, -1, -1)]
+        places.append(next((place for place in order if ledger[place] == value), -1))
+        at = places[-1] if places[-1] >= 0 else at
     return places
 
 

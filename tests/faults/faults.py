@@ -12,6 +12,8 @@ from tests.faults.company import Company, Process
 from tests.faults.process import POINTS
 from tests.servers.servers import Servers
 
+KILLS = (17, 170_000)
+
 
 class Fault:
     """One way to break things.
@@ -22,9 +24,11 @@ class Fault:
         doubtful: whether a call may be cut off so that nobody learns its end: an alert may then be mailed again.
         overtaken: whether a call of a paused process may arrive after its successor's (docs/adr/0011).
         compared: whether an embedded installation is told the same afterwards, and must come to the same.
+        long: strikes and events of the long run: 18 ways to kill, with 10,000 events for each of 306 kills.
     """
 
     name = ""
+    long = (10, 20_000)
     kills = doubtful = overtaken = compared = False
 
     def missing(self) -> str | None:
@@ -48,6 +52,7 @@ class Kill(Fault):
     """kill -9 of any process, any moment."""
 
     name = "kill -9, any process"
+    long = KILLS
     kills = doubtful = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
@@ -60,6 +65,7 @@ class Kill(Fault):
 class Point(Fault):
     """A process kills itself at a named point, soon after its next start."""
 
+    long = KILLS
     kills = doubtful = True
 
     def __init__(self, point: str) -> None:
@@ -68,6 +74,8 @@ class Point(Fault):
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         among = company.webs if self.point == "before an acknowledgement" or not company.workers else company.workers
+        if self.point.endswith("an append"):  # doors append what they take, workers what they say
+            among = [*company.webs, *company.workers]
         victim = chance.choice([one for one in among if one.wanted])
         victim.fuse = f"{self.point}:{chance.randint(1, 20 if 'claiming' not in self.point else 3)}"
         fuse, lives = victim.fuse, victim.lives
@@ -82,11 +90,18 @@ class Point(Fault):
 
 
 class Rebalance(Fault):
-    """A worker leaves and comes again; the others take its partitions, and give them back."""
+    """A worker leaves and comes again, or another joins for a while: partitions go to others and come back."""
 
     name = "rebalance under load"
+    long = (50, 50_000)
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        if chance.random() < 0.4:
+            (guest,) = company.guests
+            guest.start()
+            time.sleep(chance.uniform(2, 6))
+            took = guest.end()
+            return f"{guest.name} joined, and left within {took:.1f} s"
         victim = chance.choice(company.workers)
         took = victim.end()
         time.sleep(chance.uniform(0, 2))
@@ -103,6 +118,15 @@ class Pause(Fault):
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         victim = chance.choice([one for one in company.workers if one.alive])
         return _paused(victim, chance.uniform(8, 14))
+
+
+class Hang(Fault):
+    """The one process of an embedded installation is stopped, and goes on as if nothing had happened."""
+
+    name = "paused"
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        return _paused(chance.choice([one for one in company.webs if one.alive]), chance.uniform(1, 20))
 
 
 class BrokerStopped(Fault):
@@ -220,6 +244,7 @@ class Nothing(Fault):
     """Only load, duplicates, disorder, lateness, poison, and destinations that fail."""
 
     name = "load alone"
+    long = (1, 20_000)
     compared = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
@@ -231,11 +256,35 @@ class Mixture(Fault):
     """Whatever comes, one after another."""
 
     name = "mixture"
+    long = (30, 60_000)
     kills = doubtful = overtaken = True
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
-        some = [Kill(), Point(chance.choice(POINTS)), Rebalance(), ConnectionsDropped(), RedisFlushed(), RedisStopped()]
-        return chance.choice([*some, BrokerKilled(), PostgresRestarted()]).strike(company, servers, chance)
+        some: list[Fault] = [Kill(), Point(chance.choice(POINTS))]
+        if company.large:
+            some += [Rebalance(), ConnectionsDropped(), RedisFlushed(), RedisStopped()]
+            some += [BrokerKilled(), PostgresRestarted()]
+        else:
+            some += [Hang()]
+        return chance.choice(some).strike(company, servers, chance)
+
+
+class Short(Fault):
+    """Those that tell most, one after another on one installation: for the suite, which has a minute."""
+
+    name = "short"
+    kills = doubtful = overtaken = True
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        self.long = (len(faults), 1_000)
+
+    def prepare(self, company: Company, servers: Servers) -> Callable[[], None]:
+        self._next = iter(self.faults * 100)
+        return lambda: None
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        return next(self._next).strike(company, servers, chance)
 
 
 def _paused(victim: Process, seconds: float) -> str:
@@ -266,4 +315,17 @@ LARGE: list[Fault] = [
     RedisStopped(),
     Mixture(),
 ]
-EMBEDDED: list[Fault] = [Nothing(), Kill(), *(Point(point) for point in POINTS)]
+EMBEDDED: list[Fault] = [Nothing(), Kill(), *(Point(point) for point in POINTS), Hang(), Mixture()]
+SHORT: dict[str, Fault] = {
+    "large": Short(
+        Point("in the transaction"),
+        Point("after an append"),
+        Rebalance(),
+        ConnectionsDropped(),
+        RedisFlushed(),
+        BrokerKilled(),
+    ),
+    "embedded": Short(
+        Point("in the transaction"), Point("after the commit"), Point("before an acknowledgement"), Kill()
+    ),
+}

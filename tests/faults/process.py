@@ -5,9 +5,11 @@ methods from here; it knows nothing of them.
 """
 
 import asyncio
+import faulthandler
 import functools
 import os
 import signal
+import sys
 from concurrent.futures import Future
 
 from hub.cli import main
@@ -98,7 +100,16 @@ def _append(log: type, fuse: Fuse) -> None:
     log.append = append
 
 
+def stand(*_: object) -> None:
+    """Say where each thread and each task is."""
+    faulthandler.dump_traceback()
+    for task in list(asyncio.tasks._all_tasks):
+        if not task.done():
+            task.print_stack(file=sys.stderr)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, stand)
     if text := os.environ.get(VARIABLE):
         arm(Fuse(text))
     main()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-import statistics
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
@@ -76,15 +77,26 @@ class Round:
         folder: of logs and data.
         seed: of all chance.
         strikes: how often.
-        events: at least so many are sent.
+        events: at least so many are sent, the strikes spread over them.
         rate: events a second.
+        say: takes a line about how far it is.
     """
 
     def __init__(
-        self, fault: Fault, servers: Servers | None, folder: Path, seed: int, *, strikes: int, events: int, rate: float
+        self,
+        fault: Fault,
+        servers: Servers | None,
+        folder: Path,
+        seed: int,
+        *,
+        strikes: int,
+        events: int,
+        rate: float,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.fault, self.servers, self.folder, self.seed = fault, servers, folder, seed
         self.strikes, self.events, self.rate = strikes, events, rate
+        self.say = say
         self.chance = random.Random(seed)
         self.row = Row(fault.name, seed)
         self.vendors = Vendors(seed)
@@ -94,7 +106,17 @@ class Round:
         self._canaries = 0
 
     def run(self) -> Row:
+        """What goes wrong with the round itself is wrong, too: a door that never opens, a server that never returns."""
         begun = time.monotonic()
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next fault can be tried
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.row.wrong.append(f"broken off: {type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+        self.row.took = time.monotonic() - begun
+        return self.row
+
+    def _run(self) -> None:
         with ExitStack() as opened:
             self.destinations.start()
             opened.callback(self.destinations.stop)
@@ -111,16 +133,17 @@ class Round:
                 sender.send(iter(part), None)
                 if self.fault.compared:
                     with looking() as beside:
-                        check.drain(beside, 30, deliveries=False)
+                        if left := check.drain(beside, PATIENCE, deliveries=False):
+                            raise TimeoutError(f"the founding was not applied: {left}")
                     self.parts.append(len(sender.parcels))
-            self._probe(company, looking, sender.acknowledged, 60)
+            if not self._probe(company, looking, sender, RECOVERY):
+                company.tell()
+                raise TimeoutError(f"the company did not begin to work; see {self.folder}")
             self._torment(company, looking, sender)
             self._settle(company, looking, sender)
             for name, seconds in company.stop().items():
                 if seconds > 27:
                     self.row.wrong.append(f"{name} did not end within {seconds:.0f} s of SIGTERM")
-        self.row.took = time.monotonic() - begun
-        return self.row
 
     def _environment(self) -> dict[str, str]:
         environment = {
@@ -155,26 +178,31 @@ class Round:
                 self.vendors.stream(),
                 lambda: enough.is_set() and sender.counts["events"] - begun >= self.events,
             ),
+            daemon=True,
         )
         load.start()
         try:
-            for _ in range(self.strikes):
+            for number in range(self.strikes):
+                wanted = begun + self.events * number // self.strikes
+                _flow(sender, lambda wanted=wanted: sender.counts["events"] >= wanted)
                 time.sleep(self.chance.uniform(0.2, 2.0))
                 self._poison(looking)
                 at = time.time()
                 self.row.done.append(self.fault.strike(company, self.servers, self.chance))
                 self.row.strikes += 1
+                self.say(f"{self.row.strikes}/{self.strikes}, {sender.counts['events']} events: {self.row.done[-1]}")
                 if self.chance.random() < 0.7 or self.row.strikes == self.strikes:
-                    self._recover(company, looking, sender.acknowledged, at)
+                    self._recover(company, looking, sender, at)
         finally:
             enough.set()
-            load.join()
+        self.say(f"{self.strikes}/{self.strikes} done; the rest of {self.events} events")
+        _flow(sender, lambda: not load.is_alive())
         self.row.events = sender.counts["events"] - begun
         self.row.acknowledged = len(sender.acknowledged)
 
-    def _recover(self, company: Company, looking: Looking, acknowledged: set[Id], at: float) -> None:
+    def _recover(self, company: Company, looking: Looking, sender: Sender, at: float) -> None:
         begun = time.monotonic()
-        if not self._probe(company, looking, acknowledged, RECOVERY):
+        if not self._probe(company, looking, sender, RECOVERY):
             self.row.wrong.append(f"no recovery within {RECOVERY:.0f} s: {self.row.done[-1]}")
             company.tell()
             return
@@ -182,7 +210,7 @@ class Round:
         if self.servers and self.fault.kills:
             self.row.moved += moved(company, at)
 
-    def _probe(self, company: Company, looking: Looking, acknowledged: set[Id], patience: float) -> bool:
+    def _probe(self, company: Company, looking: Looking, sender: Sender, patience: float) -> bool:
         """Whether, soon enough, webhooks to every door for every partition come to be applied."""
         until = time.monotonic() + patience
         wanted: set[Id] = set()
@@ -194,7 +222,7 @@ class Round:
                 worker.start()
                 worker.join(max(0.1, until - time.monotonic()))
             one.close()
-            acknowledged |= one.acknowledged
+            sender.take(one)
             wanted |= set(parcel.ids)
         digests = [digest_of(*one) for one in wanted]
         asked = select(schema.seen.c.digest).where(schema.seen.c.digest.in_(digests))
@@ -234,6 +262,7 @@ class Round:
 
     def _settle(self, company: Company, looking: Looking, sender: Sender) -> None:
         self.destinations.fail(0)
+        self.say("to be drained and checked")
         with looking() as beside:
             if left := check.drain(beside, PATIENCE):
                 self.row.wrong.append(f"not drained: {left}")
@@ -303,6 +332,17 @@ class Looking:
         return nullcontext(self._beside) if self._beside else self._company.beside()
 
 
+def _flow(sender: Sender, until: Callable[[], bool]) -> None:
+    """Wait until something is so. Raises TimeoutError when meanwhile no door takes anything for long."""
+    many, since = -1, 0.0
+    while not until():
+        if (now := sender.counts["status 200"]) != many:
+            many, since = now, time.monotonic()
+        elif time.monotonic() - since > RECOVERY:
+            raise TimeoutError(f"no door took anything for {RECOVERY:.0f} s")
+        time.sleep(0.05)
+
+
 def moved(company: Company, at: float) -> list[float]:
     """Seconds from a death at `at` until each partition of whoever died then was claimed by somebody else."""
     seen = history.moves(company.database_url)
@@ -315,8 +355,3 @@ def moved(company: Company, at: float) -> list[float]:
         if owner and owner.who not in living and move.at >= at and move.epoch > owner.epoch:
             found.setdefault(place, move.at - at)
     return list(found.values())
-
-
-def summary(numbers: list[float]) -> str:
-    """Median and largest, in seconds."""
-    return f"{statistics.median(numbers):.1f} / {max(numbers):.1f}" if numbers else "–"

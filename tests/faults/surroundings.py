@@ -90,6 +90,59 @@ class CutOff(Fault):
         return f"no way to {' and '.join(names[one] for one in pulled)} for {seconds:.0f} s"
 
 
+class ServersDisk(Fault):
+    """A server's data are on a disk of their own, on which not a byte is left, or which cannot be written any more.
+
+    What Kafka acknowledged may be in the kernel's memory only, its replicas being what it relies on; there are none
+    here. So its disk is filled, and never lost.
+    """
+
+    doubtful = overtaken = True
+
+    def __init__(self, part: str, *, full: bool) -> None:
+        self.part, self.full = part, full
+        whose = {"postgres": "PostgreSQL", "kafka": "broker"}[part]
+        self.name = f"{whose}'s disk {'full' if full else 'read-only'}"
+
+    def missing(self) -> str | None:
+        return mounts.missing()
+
+    def prepare(self, company: Company, servers: Servers) -> Callable[[], None]:
+        server: Kafka | Postgres = getattr(servers, self.part)
+        server.stop()
+        data = server.data()
+        kept = data.with_name(f"{data.name}.kept")
+        data.rename(kept)
+        self.disk = Disk(data)
+        (data / "lost+found").rmdir()  # Kafka takes every folder for a partition's
+        mounts.copy(kept, data)
+        server.start()
+
+        def mend() -> None:
+            server.stop()
+            self.disk.remove()
+            data.rmdir()
+            kept.rename(data)
+            server.start()
+
+        return mend
+
+    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
+        server: Kafka | Postgres = getattr(servers, self.part)
+        if self.full:
+            self.disk.fill()
+            time.sleep(chance.uniform(1, 6))
+            self.disk.empty()
+        else:
+            self.disk.fail()
+            time.sleep(chance.uniform(1, 4))
+            server.kill()
+            self.disk.mend()
+        ended = not server.pid()
+        server.start()
+        return f"{self.name}{', and it ended' if ended and self.full else ''}"
+
+
 class DiskFull(Fault):
     """Not a byte is left on the disk of an embedded installation."""
 
@@ -143,6 +196,13 @@ def _faketime() -> Path | None:
 
 
 FAULTS: dict[str, list[Fault]] = {
-    "large": [*LARGE, ClockSteps(), CutOff()],
+    "large": [
+        *LARGE,
+        ServersDisk("postgres", full=True),
+        ServersDisk("postgres", full=False),
+        ServersDisk("kafka", full=True),
+        ClockSteps(),
+        CutOff(),
+    ],
     "embedded": [*EMBEDDED, DiskFull(), DiskFails(), ClockSteps()],
 }

@@ -14,13 +14,13 @@ from tests.faults.history import Move
 REPOSITORY = Path(__file__).parents[2]
 
 
-def run(*words):
+def short(engine):
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults", "--events", "500", *words],
+        [sys.executable, "-m", "tests.faults", "--short", "--engine", engine, "--seed", "20"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -30,12 +30,12 @@ def run(*words):
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("PULSEHUB_TEST_BROKER"), reason="no Kafka: make servers starts one")
 def test_a_company_that_is_broken_again_and_again_loses_nothing():
-    run("--seed", "20", "--only", "mixture", "--strikes", "3")
+    short("large")
 
 
 @pytest.mark.slow
 def test_an_embedded_company_that_is_killed_again_and_again_loses_nothing():
-    run("--seed", "20", "--only", "any process", "--strikes", "3", "--engine", "embedded")
+    short("embedded")
 
 
 def move(who, was, to, was_epoch, epoch):

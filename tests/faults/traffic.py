@@ -27,6 +27,7 @@ TWICE = 0.2
 REORDERED = 1_000  # positions
 LATE, DAYS_LATE = 0.02, 3
 POISON = 0.002
+BAD_EVERY = 2  # days
 BATCH = 12  # calls of one Segment request, at most
 Id = tuple[str, str]  # connection, event
 
@@ -100,12 +101,16 @@ class Vendors:
 
     def _happenings(self):
         for day in range(self._days):
-            yield self.world.day(self.world.start + timedelta(days=day))
+            happened = self.world.day(self.world.start + timedelta(days=day))
+            yield [*happened, *self._bad_hour()] if day % BAD_EVERY == 0 else happened
         while True:  # history is over: what happens now
             now = datetime.now(UTC)
             events = [event for _ in range(40) for event in self.world.moment(now)]
-            lowest = self.chance.choice(self.world.companies).key
-            yield [*events, *self.world.bad_hour(lowest, now)]
+            yield [*events, *self._bad_hour()]
+
+    def _bad_hour(self):
+        """Of one of them, and just now: it is in time to be told to people."""
+        return self.world.bad_hour(self.chance.choice(self.world.companies).key, datetime.now(UTC))
 
     def _pings(self, event) -> list[Ping]:
         return [ping for one in self._sending for ping in one.happen_many([event])]
@@ -175,6 +180,13 @@ class Sender:
             elif ahead < -2:  # nobody catches up on an outage in one burst
                 begun = time.monotonic() - many / self._rate
         self._waiting.join()
+
+    def take(self, other: "Sender") -> None:
+        """What another has sent counts as ours."""
+        with self._some:
+            self.acknowledged |= other.acknowledged
+            self.parcels += other.parcels
+            self.refused += other.refused
 
     def close(self) -> None:
         self._stopping.set()

@@ -46,15 +46,19 @@ class Kafka(Program):
 
     def prepare(self) -> None:
         java = _java()
-        data = self.folder / "data"
+        data = self.data()
         properties = self.folder / "server.properties"
         properties.write_text(
-            PROPERTIES.format(port=self.port, controller=self.keep_port("controller.port"), data=data.resolve())
+            PROPERTIES.format(port=self.port, controller=self.keep_port("controller.port"), data=data)
         )
         classpath = _classpath()
         if not (data / "meta.properties").exists():
             tool = [java, "-Xmx128m", "-XX:TieredStopAtLevel=1", *classpath, "kafka.tools.StorageTool"]
             self.run([*tool, "format", "--cluster-id", CLUSTER, "--config", str(properties.resolve())])
+
+    def data(self) -> Path:
+        """What it keeps."""
+        return (self.folder / "data").resolve()
 
     def command(self) -> list[str]:
         properties = str((self.folder / "server.properties").resolve())

@@ -36,7 +36,7 @@ class Postgres(Program):
             self.user, self.group = them.pw_uid, them.pw_gid
 
     def prepare(self) -> None:
-        data = self._data()
+        data = self.data()
         if (data / "PG_VERSION").exists():
             return
         initdb = [_program("initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
@@ -52,7 +52,7 @@ class Postgres(Program):
             "timezone=UTC",
             *(() if self.durable else FORGETFUL),
         ]
-        return [_program("postgres"), "-D", str(self._data()), *(part for each in settings for part in ("-c", each))]
+        return [_program("postgres"), "-D", str(self.data()), *(part for each in settings for part in ("-c", each))]
 
     def answers(self) -> bool:
         """A login as pulsehub gets as far as to be asked for a query."""
@@ -60,10 +60,10 @@ class Postgres(Program):
 
     def remove(self) -> None:
         self.kill()
-        shutil.rmtree(self._data(), ignore_errors=True)
+        shutil.rmtree(self.data(), ignore_errors=True)
         super().remove()
 
-    def _data(self) -> Path:
+    def data(self) -> Path:
         """Where the user that runs it can get at it: not in a checkout of root's."""
         if self.user is None:
             return (self.folder / "data").resolve()
