@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import gc
 import tempfile
 import time
 from collections.abc import Iterable
@@ -28,6 +27,7 @@ from bench.feed import feed
 from bench.path import drained
 from bench.result import Result, below, quantile, told
 from bench.traffic import everybody, fill, traffic
+from hub.collector import calm
 from hub.store.database import Database
 from hub.streams.sqlite.log import SqliteLog
 from hub.streams.streams import Streams
@@ -106,8 +106,7 @@ async def _paced(log: SqliteLog, streams: Streams, pace: float, seconds: float, 
 
     before = {topic.name: log.ends(topic.name) for topic in (EVENTS, HEALTH)}
     more = await asyncio.to_thread(traffic, int(pace * seconds), accounts, seed=int(pace))
-    gc.collect()
-    gc.freeze()  # as a hub does once it has loaded
+    calm()  # as a hub does once it has loaded
     unlisten = log.listen(heard)
     used = time.process_time()
     await asyncio.to_thread(feed, log, more, pace)

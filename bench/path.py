@@ -25,6 +25,7 @@ from sqlalchemy import Connection, func, select
 from bench.bare import drive
 from bench.result import Result, at_least, median, told
 from bench.traffic import fill, traffic
+from hub.collector import calm
 from hub.store import schema
 from hub.store.database import Database
 from hub.streams.room import Record, Step
@@ -109,8 +110,7 @@ def through_bare(database: Database, log: SqliteLog) -> Took:
 def _once(folder: Path, through: Callable[[Database, SqliteLog], Took], events: int) -> Took:
     for full in folder.glob("full.db*"):  # beside the file there may be what was written ahead
         shutil.copyfile(full, folder / full.name.replace("full", "streams"))
-    gc.collect()
-    gc.freeze()
+    calm()  # as a hub does once it has loaded
     try:
         with _log(folder / "streams.db") as log, Database(f"sqlite:///{folder / 'hub.db'}") as database:
             took = through(database, log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from hub import Driver
@@ -50,10 +51,14 @@ def words(measure: Measure, value: float) -> str:
     if math.isnan(value):
         lack = "never yet" if measure.family == "recency" else "not known"
         return f"{lack}: {measure.label.replace('{n}', '…')}"
-    shown = number(_countable(measure, value), measure.unit)
-    if shown == "0" and measure.zero:
-        return measure.zero
-    said = measure.label.replace("{n}", shown)
+    return _said(measure.label, measure.zero, number(_countable(measure, value), measure.unit))
+
+
+@lru_cache(maxsize=16_384)
+def _said(label: str, zero: str, shown: str) -> str:
+    if shown == "0" and zero:
+        return zero
+    said = label.replace("{n}", shown)
     if shown == "0" and said.startswith("0 "):
         return f"no {said[2:]}"
     return _OF_ONE.sub(_singular, said, count=1) if shown == "1" else said

@@ -7,7 +7,7 @@ Each part of a state (is it open, how urgent, what is it worth) is what the newe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -107,27 +107,17 @@ def after(entity: Entity | None, event: Event, kind: str) -> Entity:
     return Entity(was.kind, status, priority, amount, currency)
 
 
-class Holding(NamedTuple):
-    """What one thing adds to a measure, and whether it is there at all."""
-
-    there: bool
-    adds: float
-
-
-def holding(entity: Entity | None, measure: Measure) -> Holding:
-    """What a thing counts for in a measure of entities that adds up."""
-    if entity is None or entity.kind != measure.entity:
-        return Holding(there=False, adds=0.0)
-    if entity.open_since is None:
-        return Holding(there=True, adds=0.0)
+def counts(entity: Entity | None, measure: Measure) -> float:
+    """What a thing adds to a measure of things of its kind: nothing unless it is there and open."""
+    if entity is None or entity.open_since is None:
+        return 0.0
     match measure.read:
         case "open":
-            adds = 1.0
+            return 1.0
         case "urgent":
-            adds = float(entity.priority is not None and entity.priority[2] == _URGENT)
+            return float(entity.priority is not None and entity.priority[2] == _URGENT)
         case _:
-            adds = float(round(entity.amount[2] * THOUSANDTHS)) if entity.amount else 0.0
-    return Holding(there=True, adds=adds)
+            return float(round(entity.amount[2] * THOUSANDTHS)) if entity.amount else 0.0
 
 
 class Things:
@@ -139,7 +129,10 @@ class Things:
     """
 
     def __init__(self, measures: Sequence[Measure], oldest: Sequence[Measure]) -> None:
-        self._measures = measures
+        self._width = len(measures)
+        self._counted: dict[str | None, list[tuple[int, Measure]]] = {}
+        for column, measure in enumerate(measures):
+            self._counted.setdefault(measure.entity, []).append((column, measure))
         self._oldest = oldest
         self._aging = {measure.entity for measure in oldest}
         self._known: dict[Key, Entity] = {}
@@ -169,15 +162,14 @@ class Things:
         if not before:
             return None
         places = {account: place for place, account in enumerate(order)}
-        differences = np.zeros((len(order), len(self._measures)))
-        known = np.zeros((len(order), len(self._measures)), bool)
+        differences = np.zeros((len(order), self._width))
+        known = np.zeros((len(order), self._width), bool)
         since = np.full((len(order), len(self._oldest)), np.nan)
         for (account, reference), was in before.items():
             now, place = self._known[account, reference], places[account]
-            for column, measure in enumerate(self._measures):
-                there, adds = holding(now, measure)
-                known[place, column] |= there
-                differences[place, column] += adds - holding(was, measure).adds
+            for column, measure in self._counted.get(now.kind, ()):
+                known[place, column] = True
+                differences[place, column] += counts(now, measure) - counts(was, measure)
             if now.kind in self._aging:
                 self._age(account, reference, now, since[place])
         return Changes(differences, known, since)

@@ -71,7 +71,13 @@ class Links:
             events: account and event, in order.
         """
         claims: list[tuple[str, str, str, Event]] = []
+        told: set[tuple[str, str, str | None]] = set()
         for account, event in events:
+            if not _says_who(event):
+                said = (account, event.account, event.contact)
+                if said in told:
+                    continue
+                told.add(said)
             if event.kind == MERGED or not self._new(account, event):
                 continue
             claims += [(reference, how, account, event) for reference, how in references_of(event)]
@@ -94,18 +100,21 @@ class Links:
         """Remember that what these events prove is on disk."""
         if len(self._known) > _MOST_REMEMBERED:
             self._known.clear()
-        for account, event in events:
-            self._known.add((account, event.account))
-            if event.contact:
-                self._known.add((account, event.contact))
+        self._known.update([(account, event.account) for account, event in events])
+        self._known.update([(account, event.contact) for account, event in events if event.contact])
 
     def _new(self, account: str, event: Event) -> bool:
-        facts = event.properties
-        if not facts or facts.keys().isdisjoint(("external_id", "domain", "email")):
+        if not _says_who(event):
             known = self._known
             if (account, event.account) in known and (event.contact is None or (account, event.contact) in known):
                 return False
         return not is_account_id(event.account)
+
+
+def _says_who(event: Event) -> bool:
+    """Whether it carries more than references."""
+    facts = event.properties
+    return bool(facts) and not facts.keys().isdisjoint(("external_id", "domain", "email"))
 
 
 def merged(survivor: str, absorbed: str, reference: str, event: Event) -> Message:

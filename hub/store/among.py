@@ -48,7 +48,11 @@ class Among:
                 yield from connection.exec_driver_sql(f"{before}{marks}{behind}", values)
 
     def _arrays(self, keys: Sequence[Any]) -> tuple[list[Any], ...]:
-        return tuple(map(list, zip(*keys, strict=True))) if self._several else (list(keys),)
+        from hub.store.arrays import Blobs, Texts  # noqa: PLC0415 - a file needs no psycopg
+
+        columns = zip(*keys, strict=True) if self._several else (keys,)
+        kinds = (Blobs if _type(column) == "bytea" else Texts for column in self._columns)
+        return tuple(kind(some) for kind, some in zip(kinds, columns, strict=True))
 
     def _write(self, connection: Connection) -> tuple[str, str]:
         dialect = connection.dialect

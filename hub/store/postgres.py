@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.sdk.errors import ConfigError
-from hub.store import schema
+from hub.store import arrays, schema
 from hub.store.copying import follow
 from hub.store.versions import Found
 
@@ -208,6 +208,7 @@ def _adapt(raw: Any, _record: Any) -> None:
     for dumper in (_Bytes, _Text, _Unknown):  # the last becomes what texts are usually sent with
         raw.adapters.register_dumper(str, dumper)
     raw.adapters.register_loader("numeric", _Number)
+    arrays.adapt(raw)
 
 
 def _read_only(raw: Any, _record: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import math
 import time
@@ -14,6 +13,7 @@ from typing import Final, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.collector import calm
 from hub.ingest.deadletters import DeadLetters
 from hub.ingest.intake import Intake
 from hub.locking import Lock
@@ -106,8 +106,7 @@ class Engine:
     async def start(self) -> None:
         """Begin; on files, return once all partitions are claimed and all accounts loaded."""
         await self.streams.start()
-        gc.collect()
-        gc.freeze()  # what was loaded stays; the collector need not walk it again
+        calm()
         self.relay.start()
         if SCORING in self.role.rooms:
             self._tidying = asyncio.create_task(self._keeping.run(), name="forget old events")
