@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, String, cast, select
 
 from hub.store import schema
 from hub.store.upserts import insert
 from hub.streams.topics import EVENTS
 
 _KEY: Final = "merges"
-_META, _OFFSETS = schema.meta, schema.offsets
+_META, _OFFSETS, _MERGES = schema.meta, schema.offsets, schema.merges
 _HOW_MANY: Final = select(_META.c.value).where(_META.c.key == _KEY)
-_TOLD: Final = insert(_META).values(key=_KEY, value="1")
+_ALL: Final = select(_MERGES.c.absorbed, _MERGES.c.survivor, _HOW_MANY.scalar_subquery().label("told"))  # of one moment
+_TELL: Final = (  # the database counts: of two who tell at once the second waits for the first
+    insert(_META)
+    .values(key=_KEY, value="1")
+    .on_conflict_do_update(
+        index_elements=[_META.c.key],
+        set_={"value": cast(cast(_META.c.value, BigInteger) + 1, String)},
+    )
+)
 
 
 class Merges:
@@ -25,24 +33,29 @@ class Merges:
 
     def __init__(self) -> None:
         self.survivors: dict[str, str] = {}
-        self._told: str | None = None
+        self._told: int | None = None
 
-    def read(self, connection: Connection) -> frozenset[str]:
-        """See what was merged or taken back since; returns the accounts that were absorbed or came back."""
-        told = connection.scalar(_HOW_MANY) or ""
+    def read(self, connection: Connection) -> frozenset[str] | None:
+        """See what was merged or taken back since.
+
+        Returns:
+            The accounts that were absorbed or came back; None if some were both, and which cannot be told any more.
+        """
+        told = int(connection.scalar(_HOW_MANY) or 0)
         if told == self._told:
             return frozenset()
-        merges = schema.merges
-        found = {row.absorbed: row.survivor for row in connection.execute(select(merges))}
+        found = {}
+        for absorbed, survivor, at in connection.execute(_ALL):
+            found[absorbed], told = survivor, int(at or 0)
         changed = frozenset(found.keys() ^ self.survivors.keys())
+        hidden = self._told is not None and told - self._told > len(changed)
         self.survivors, self._told = found, told
-        return changed
+        return None if hidden else changed
 
 
 def tell(connection: Connection) -> None:
-    """Let every worker see, in its next transaction, that this one has merged or taken back."""
-    told = int(connection.scalar(_HOW_MANY) or 0) + 1
-    connection.execute(_TOLD.on_conflict_do_update(index_elements=[_META.c.key], set_={"value": str(told)}))
+    """Let every worker see, in its next transaction, that this one has merged or taken back; once for each."""
+    connection.execute(_TELL)
 
 
 def lock(connection: Connection, room: str, partition: int) -> None:

@@ -112,7 +112,7 @@ class Rescore:
         self._held = tuple(partitions)
         self._accounts.keep(kept)
         self._accounts.load(connection, fresh)
-        self._merges.read(connection)
+        self._reload(connection, self._merges.read(connection), kept)
         self._clocks = {partition: at for partition, at in self._clocks.items() if partition in kept}
         newest, of = self._accounts.rows["newest"], self._accounts.partitions
         for partition in fresh:
@@ -307,11 +307,19 @@ class Rescore:
     def _see_merges(self, connection: Connection) -> None:
         """Other workers merge, too: what they absorbed is not ours to score any more, what they gave back is."""
         changed = self._merges.read(connection)
-        for account in changed:
-            if (partition := self._partition(account)) in self._held:
-                self._accounts.reload(connection, account, partition)
-        if changed:
+        self._reload(connection, changed, self._held)
+        if changed is None or changed:
             self._links.forget()
+
+    def _reload(self, connection: Connection, changed: frozenset[str] | None, partitions: Collection[int]) -> None:
+        """Read again what was merged or taken back in these partitions; all of them where that cannot be told."""
+        if changed is None:
+            self._accounts.keep([partition for partition in self._held if partition not in partitions])
+            self._accounts.load(connection, partitions)
+            return
+        for account in changed:
+            if (partition := self._partition(account)) in partitions:
+                self._accounts.reload(connection, account, partition)
 
     def _take_merges(self, merged: Sequence[merge.Changed]) -> None:
         if not merged:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import select
 
+from hub.ingest.identity import account_id
 from hub.store import schema
 from hub.store.database import Database
+from hub.streams.topics import partition_of
+from scoring.clock import DAY
+from scoring.links import MERGED
 from scoring.loading import load
+from scoring.merges import Merges, tell
 from scoring.rescore import Rescore
 from tests import engines
+from tests.scoring.company import Company
+from tests.scoring.room import PARTITIONS, START, event
 
 pytestmark = pytest.mark.usefixtures("engine")
 server = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -38,3 +47,134 @@ def test_workers_may_start_together_with_measures_that_are_new(databases):
 
         with ThreadPoolExecutor() as processes:
             list(processes.map(start, databases))
+
+
+def merging(absorbed, survivor, committing=lambda: None):
+    """A transaction that merges, and what happens before it is on disk."""
+
+    def job(connection):
+        tell(connection)
+        merge = {"absorbed": absorbed, "survivor": survivor, "at": 0.0, "why": "told so"}
+        connection.execute(schema.merges.insert().values(merge))
+        committing()
+
+    return job
+
+
+@server
+def test_of_two_merges_at_once_a_third_worker_sees_both(databases):
+    first, second, third = databases
+    seen = Merges()
+    third.write(seen.read).result()
+    begun, go = threading.Event(), threading.Event()
+    one = first.write(merging("acc_1", "acc_9", lambda: (begun.set(), go.wait(10))))
+    begun.wait(10)
+    two = second.write(merging("acc_2", "acc_9"))
+    with pytest.raises(TimeoutError):
+        two.result(0.3)  # it waits for the first
+    go.set()
+    one.result()
+    found = third.write(seen.read).result()
+    two.result()
+    assert found | third.write(seen.read).result() == {"acc_1", "acc_2"}
+    assert seen.survivors == {"acc_1": "acc_9", "acc_2": "acc_9"}
+    assert third.write(seen.read).result() == frozenset()
+
+
+def test_what_went_and_came_back_unseen_cannot_be_told(database):
+    seen = Merges()
+    database.write(merging("acc_1", "acc_9")).result()
+    database.write(seen.read).result()
+    database.write(merging("acc_2", "acc_9")).result()
+
+    def undo(connection):
+        tell(connection)
+        connection.execute(schema.merges.delete().where(schema.merges.c.absorbed == "acc_2"))
+
+    database.write(undo).result()
+    assert database.write(seen.read).result() is None
+    assert database.write(seen.read).result() == frozenset()
+
+
+@pytest.fixture
+def company(tmp_path):
+    company = Company(tmp_path)
+    yield company
+    company.close()
+
+
+def account(partition, name="a"):
+    """An account of ours whose events lie in this partition; the first worker has the even ones."""
+    tried = (account_id(f"acme:{name}:{n}") for n in itertools.count())
+    return next(one for one in tried if partition_of(one.encode(), PARTITIONS) == partition)
+
+
+def say(company, of, *ids):
+    for name in ids:
+        company.say(event("session.started", START + len(company.log), id=name, account=f"acme:customer:{of}"), of)
+
+
+def merge(company, absorbed, survivor, **more):
+    properties = {"absorbed": absorbed, "why": "told so"} | more
+    name = f"merge:{len(company.log)}"
+    told = event(MERGED, START, id=name, account=survivor, connection="pulsehub", properties=properties)
+    company.say(told, survivor)
+
+
+def usage(company, of):
+    return company.measures(of)["usage_7d"]
+
+
+def accounts(company):
+    return {row.id for row in company.rows(select(schema.accounts.c.id))}
+
+
+FIRST, SECOND = account(0), account(1)
+
+
+def test_what_was_merged_between_two_transactions_is_not_kept_through_a_rebalance(company):
+    say(company, FIRST, "one")
+    say(company, SECOND, "two", "three")
+    company.settle()
+    merge(company, SECOND, FIRST)
+    company.turn(0)
+    company.assign(1, kept=company.shares[1])
+    company.now += 2 * DAY
+    company.settle()
+    assert accounts(company) == {FIRST}
+    company.say(event("session.started", company.now, id="four", account=f"acme:customer:{SECOND}"), SECOND)
+    company.settle()
+    assert usage(company, FIRST) == pytest.approx(1 + 3 * 2 ** (-2 / 7), rel=1e-2)
+
+
+def test_what_came_back_between_two_transactions_is_there_after_a_rebalance(company):
+    say(company, FIRST, "one")
+    say(company, SECOND, "two", "three")
+    company.settle()
+    merge(company, SECOND, FIRST)
+    company.settle()
+    merge(company, SECOND, FIRST, undo=True)
+    company.turn(0)
+    company.assign(1, kept=company.shares[1])
+    say(company, SECOND, "four")
+    company.settle()
+    assert accounts(company) == {FIRST, SECOND}
+    assert usage(company, SECOND) == pytest.approx(3.0, rel=1e-2)
+
+
+@pytest.mark.parametrize("rebalance", [False, True])
+def test_what_went_and_came_back_unseen_has_all_that_it_was_told_meanwhile(company, rebalance):
+    say(company, FIRST, "one")
+    say(company, SECOND, "two")
+    company.settle()
+    merge(company, SECOND, FIRST)
+    company.say(event("session.started", id="three", account=f"acme:customer:{SECOND}"), FIRST)  # by a door that knows
+    merge(company, SECOND, FIRST, undo=True)
+    while company.turn(0, most=1):
+        pass
+    assert usage(company, SECOND) == pytest.approx(2.0, rel=1e-2)
+    if rebalance:
+        company.assign(1, kept=company.shares[1])
+    say(company, SECOND, "four")
+    company.settle()
+    assert usage(company, SECOND) == pytest.approx(3.0, rel=1e-2)
