@@ -54,10 +54,17 @@ _SEQUENCES: Final = insert(schema.sequences).on_conflict_do_update(
 )
 _OUTLETS: Final = insert(schema.outlets).on_conflict_do_update(
     index_elements=list(schema.outlets.primary_key),
-    set_={
-        "next": insert(schema.outlets).excluded.next,
-        "published": insert(schema.outlets).excluded.published,
-    },
+    set_={"next": insert(schema.outlets).excluded.next},
+)
+_MARKS: Final = (
+    update(schema.outlets)
+    .values(published=bindparam("m"))
+    .where(
+        schema.outlets.c.room == bindparam("r"),
+        schema.outlets.c.topic == bindparam("t"),
+        schema.outlets.c.partition == bindparam("p"),
+        schema.outlets.c.published < bindparam("m"),
+    )
 )
 
 
@@ -150,6 +157,7 @@ class Books:
         ).all()
         if {row.partition: row.epoch for row in rows} != claim.epochs:
             raise FencedError(f"another process has claimed {self.room}")
+        same = {partition for partition, epoch in claim.epochs.items() if self.epochs.get(partition) == epoch}
         self.epochs = claim.epochs
         self.next = {row.partition: row.next for row in rows}
         read = connection.execute(select(schema.sequences).where(self._among(schema.sequences, held)))
@@ -157,8 +165,9 @@ class Books:
         table = schema.outlets
         out = connection.execute(select(table).where(table.c.room == self.room, table.c.partition.in_(held))).all()
         self.outlets = {(row.topic, row.partition): row.next for row in out}
+        known = {at: mark for at, mark in self.published.items() if at[1] in same}
         marks = {(row.topic, row.partition): row.published for row in out}
-        self.published = {at: max(mark, self.published.get(at, 0)) for at, mark in marks.items()}
+        self.published = {at: max(mark, known.get(at, 0)) for at, mark in marks.items()}
 
     def check(self, connection: Connection) -> None:
         """Make sure of the claim, and that it lasts until this transaction ends: what it reads cannot change then.
@@ -209,20 +218,8 @@ class Books:
         )
         if progress.gone and (self.room, self.topic) == (SCORING, EVENTS.name):
             note_given_up(connection, progress.gone)
-        places = progress.outlets.keys() | progress.published.keys()
-        run_rows(
-            connection,
-            _OUTLETS,
-            [
-                (
-                    self.room,
-                    *place,
-                    progress.outlets.get(place, self.outlets.get(place, 1)),
-                    progress.published.get(place, self.published.get(place, 0)),
-                )
-                for place in places
-            ],
-        )
+        run_rows(connection, _OUTLETS, [(self.room, *place, to, 0) for place, to in progress.outlets.items()])
+        run_rows(connection, _MARKS, [(to, self.room, *place, to) for place, to in progress.published.items()])
 
     def accept(self, progress: Progress) -> None:
         """Take into memory what is now on disk."""

@@ -56,6 +56,7 @@ class Publisher:
         self._room.set()
         self._quiet.set()
         self._failures = 0
+        self._era = 0  # counts how often everything was left to others
 
     def put(self, messages: Sequence[Sent]) -> None:
         """Messages just committed, in the order of their sequences."""
@@ -94,7 +95,11 @@ class Publisher:
             await asyncio.wait_for(self._quiet.wait(), longest)
 
     def forget(self) -> None:
-        """Leave what is not sent yet to whoever has its partitions next: it is in their outboxes."""
+        """Leave what is not sent yet to whoever has its partitions next: it is in their outboxes.
+
+        What is under way may still arrive; that it did is theirs to find out.
+        """
+        self._era += 1
         self._waiting.clear()
         self._behind = False
         self._room.set()
@@ -111,6 +116,7 @@ class Publisher:
             await self._some.wait()
             self._some.clear()
             self._sending = True
+            era = self._era
             try:
                 if self._behind:
                     await self._catch_up()
@@ -122,7 +128,8 @@ class Publisher:
                 self._failures += 1
                 self._quiet.set()
                 await asyncio.sleep(_PATIENCE[min(self._failures, len(_PATIENCE)) - 1])
-                self.again()
+                if era == self._era:
+                    self.again()
             else:
                 if self._failures:
                     log.info("streams.publishing_resumed", extra={"room": self._books.room})
@@ -143,12 +150,15 @@ class Publisher:
         self._waiting.clear()
         self._room.set()
         self._behind = False
+        era = self._era
         for place, end in list(self._books.outlets.items()):
-            while (mark := self._books.published.get(place, 0)) < end - 1:
+            while era == self._era and (mark := self._books.published.get(place, 0)) < end - 1:
                 messages = await asyncio.to_thread(self._read, place, mark)
-                if not messages:
+                if not messages or era != self._era:
                     break
                 await self._append(messages)
+        if era != self._era:
+            return
         # what was committed meanwhile may have been read already: sequences tell
         marks: Mapping[Place, int] = self._books.published
         self._waiting = [
@@ -164,7 +174,9 @@ class Publisher:
         return list(self.entries(topic, source, found, time.time()))
 
     async def _append(self, messages: Sequence[Sent]) -> None:
+        era = self._era
         with metrics.PUBLISH.labels(self._books.room).time():
             await asyncio.wrap_future(self._log.append([one.entry for one in messages]))
         metrics.PUBLISHED.labels(self._books.room).inc(len(messages))
-        self._books.published |= {(one.entry.topic, one.source): one.entry.sequence for one in messages}
+        if era == self._era:
+            self._books.published |= {(one.entry.topic, one.source): one.entry.sequence for one in messages}
