@@ -25,6 +25,7 @@ from hub.store import schema
 from hub.store.database import Database, insert_rows
 from hub.store.expendable.naming import begin_anew
 from hub.store.upserts import Insert, insert
+from hub.streams import belonging
 from hub.streams.accounting import Books, books
 from hub.streams.aligning import align, number_above
 from hub.streams.log import Entry, Log
@@ -34,7 +35,9 @@ from hub.streams.topics import ALL, EVENTS, RAW, partition_of
 # what a first start leaves, or what belongs to processes and to one broker: none of it is an installation
 _OURS: Final = frozenset({"meta", "offsets", "outlets", "configs", "destinations", "processes", "leases"})
 _BROKERS: Final = frozenset({"bases", "counters"})
-_OWN: Final = frozenset({"schema", "speaks", "expendable", "partitions"})  # what `meta` says of one database only
+_OWN: Final = frozenset(  # what `meta` says of one database only
+    {"schema", "speaks", "expendable", "partitions", belonging.KEY}
+)
 _DIVIDED: Final = frozenset({EVENTS.name, RAW.name})  # topics whose unread records may go to other partitions
 _BY_ACCOUNT: Final = {"accounts": "id", "snapshots": "account"}  # tables that say the partition of an account
 
@@ -80,6 +83,7 @@ def restore(
     manifest = Manifest.of(folder)
     manifest.check(folder, moved)
     _free(database)
+    database.write(belonging.forget).result()  # whichever log it was tried with before
     with _todays(folder, manifest, database) as hub, closing(LogReader(folder / STREAM)) as log:
         _fits(hub, log, partitions, keep_log=keep_log)  # before a topic is made with a number that it keeps
         with closing(opening()) as stream:

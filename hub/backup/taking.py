@@ -25,7 +25,8 @@ from hub.backup.unread import Unread, standing
 from hub.sdk.errors import ConfigError, HubError
 from hub.store import schema
 from hub.store.database import Database, insert_rows
-from hub.streams.log import Entry, Log
+from hub.streams import belonging
+from hub.streams.log import Entry, Reads
 from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import ALL
 
@@ -38,7 +39,7 @@ _LOG: Final = 64 * 1024 * 1024  # ... bytes for what is unread
 
 def take(
     database: Database,
-    stream: Log,
+    stream: Reads,
     folder: Path,
     *,
     version: str,
@@ -89,7 +90,7 @@ def take(
 
 
 def _fill(
-    database: Database, stream: Log, draft: Path, *, version: str, clock: str, raw: bool, moved: Moved
+    database: Database, stream: Reads, draft: Path, *, version: str, clock: str, raw: bool, moved: Moved
 ) -> Manifest:
     taken_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     engine = "sqlite" if database.url.get_backend_name() == "sqlite" else "postgresql"
@@ -104,6 +105,7 @@ def _fill(
         unread = Unread(stream, standing(connection), raw=raw)
         _write_log(stream, unread, draft / STREAM, moved)
         unread.settle(connection)
+        connection.execute("delete from meta where key = ?", [belonging.KEY])  # its log is the one beside it
         connection.commit()
         connection.execute("pragma journal_mode=delete")  # one file, which can be read where nothing can be written
         schema_of = int(connection.execute("select value from meta where key = 'schema'").fetchone()[0])
@@ -174,7 +176,7 @@ def _chunks(connection: Connection, table: Any) -> Iterator[list[tuple[Any, ...]
         yield [tuple(row) for row in some]
 
 
-def _write_log(stream: Log, unread: Unread, path: Path, moved: Moved) -> None:
+def _write_log(stream: Reads, unread: Unread, path: Path, moved: Moved) -> None:
     with closing(SqliteLog(path, stream.partitions)) as log:
         for spec in ALL:
             log.declare(spec)

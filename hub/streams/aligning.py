@@ -39,7 +39,6 @@ def align(database: Database, stream: Log) -> None:
         ConfigError: the log has records, but ends before what was applied: which of them were cannot be known. Or it
             has let go of records that were not applied. Or it is not the database's.
     """
-    belonging.check(database, stream)
     with database.read() as connection:
         stood = _stood(connection)
     ends = {topic: stream.ends(topic) for topic in stood}
@@ -54,6 +53,7 @@ def align(database: Database, stream: Log) -> None:
                 f"the log {stream.place} and the database are not of one moment: the log ends before what was applied. "
                 "Restore both from one backup; or, if the log cannot be had again, remove it to go on without"
             )
+    belonging.check(database, stream)
     for topic, places in behind.items():
         stream.begin(topic, places)
     if behind:

@@ -39,9 +39,23 @@ class Entry(NamedTuple):
 
 
 class Reads(Protocol):
-    """The half of a log that changes nothing. Offsets are those `append` gives, on every engine."""
+    """The half of a log that changes nothing. Offsets are those `append` gives, on every engine.
+
+    Attributes:
+        partitions: of each topic.
+        shared: whether several workers divide the partitions of a topic among them, and so may lose some.
+    """
 
     partitions: int
+    shared: bool
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: without a password."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from every other log, and stays when it is emptied; see `hub.streams.belonging`."""
 
     def read(self, topic: str, positions: Mapping[int, int], limit: int) -> list[Record]:
         """At most `limit` records from these offsets on; those of one partition in order, no partition starved."""
@@ -57,17 +71,7 @@ class Reads(Protocol):
 
 
 class Log(Reads, Protocol):
-    """A log that is open; safe from any thread, and beside other processes.
-
-    Attributes:
-        shared: whether several workers divide the partitions of a topic among them, and so may lose some.
-    """
-
-    shared: bool
-
-    @property
-    def place(self) -> str:
-        """Where it is, for people: without a password."""
+    """A log that is open; safe from any thread, and beside other processes."""
 
     def declare(self, spec: TopicSpec, partitions: int | None = None) -> None:
         """Make the topic if it is not there. What is there keeps its partitions and takes the new retention."""

@@ -8,6 +8,7 @@ from hub.sdk.errors import ConfigError
 from hub.store import schema
 from hub.store.database import Database
 from hub.store.upserts import insert
+from hub.streams import belonging
 from hub.streams.log import Log
 from hub.streams.sqlite.log import SqliteLog
 from hub.streams.sqlite.logfile import LogReader, path_of
@@ -26,14 +27,14 @@ def open_log(url: str, partitions: int, database: Database) -> Log:
         database: keeps what a broker cannot.
 
     Raises:
-        ConfigError: the URL names no kind of stream we know, or the log cannot be had.
+        ConfigError: the URL names no kind of stream we know, the log cannot be had, or it is not the database's.
+        RetryLaterError: it does not answer.
     """
     with database.alone():
-        kept = select(_META.c.value).where(_META.c.key == _KEY)
-        with database.read() as connection:
-            number = int(connection.scalar(kept) or partitions)
-        log = _open(url, number, database)
+        belonging.refuse_kind(database, _kind(url))
+        log = _open(url, _kept(partitions, database), database)
         try:
+            belonging.check(database, log)
             for spec in ALL:
                 log.declare(spec)
         except BaseException:
@@ -44,20 +45,46 @@ def open_log(url: str, partitions: int, database: Database) -> Log:
     return log
 
 
-def look_at(url: str, partitions: int, database: Database) -> Log | LogReader | None:
+def look_at(url: str, partitions: int, database: Database, *, whose: bool = True) -> Log | LogReader | None:
     """Open the log of an installation to look at it, making nothing; None where there is no such file yet.
 
+    Args:
+        url: see `open_log`.
+        partitions: see `open_log`.
+        database: see `open_log`.
+        whose: refuse a log that is not the database's.
+
     Raises:
-        ConfigError: the URL names no kind of stream we know, or the log cannot be had.
+        ConfigError: see `open_log`.
+        RetryLaterError: it does not answer.
     """
+    if whose:
+        belonging.refuse_kind(database, _kind(url))
     if url.startswith("sqlite:"):
         path = path_of(url)
-        return LogReader(path) if path.exists() else None
-    return _open(url, partitions, database)
+        log: Log | LogReader | None = LogReader(path) if path.exists() else None
+    else:
+        log = _open(url, _kept(partitions, database), database)
+    if log is not None and whose:
+        try:
+            belonging.check(database, log)
+        except BaseException:
+            log.close()
+            raise
+    return log
+
+
+def _kept(partitions: int, database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.scalar(select(_META.c.value).where(_META.c.key == _KEY)) or partitions)
+
+
+def _kind(url: str) -> str:
+    return url.partition("://")[0]
 
 
 def _open(url: str, partitions: int, database: Database) -> Log:
-    scheme = url.partition("://")[0]
+    scheme = _kind(url)
     if scheme == "sqlite":
         return SqliteLog.at(url, partitions)
     if scheme == "kafka":

@@ -33,12 +33,18 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]
     """An admin client that never makes a topic by asking for it."""
 
     async def partitions(self, topic: str) -> int | None:
-        """How many partitions a topic has; None when it is not there."""
+        """How many partitions a topic has; None when it is not there. Raises KafkaError where that is not known."""
         reply = await self._send_request(MetadataRequest([topic], allow_auto_topic_creation=False))
         found = reply.to_object()["topics"][0]
-        if found["error_code"]:
+        if (code := found["error_code"]) == UnknownTopicOrPartitionError.errno:
             return None
+        if code:
+            raise _wrong(code, topic)
         return len(found["partitions"])
+
+    async def cluster(self) -> str:
+        """The id it was given when it was made; empty where something else speaks the protocol and has none."""
+        return (await self.describe_cluster()).get("cluster_id") or ""
 
     async def brokers(self) -> int:
         """How many servers the cluster has."""
@@ -73,11 +79,11 @@ async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) ->
     Raises:
         ConfigError: it has another number of partitions, or we may not make or change it.
     """
-    found = await admin.partitions(topic)
     try:
+        found = await admin.partitions(topic)
         if found is None:
             replicas = min(_REPLICAS, await admin.brokers())
-            wanted = _wanted(spec) | ({"min.insync.replicas": "2"} if replicas == _REPLICAS else {})
+            wanted = settings_of(spec) | ({"min.insync.replicas": "2"} if replicas == _REPLICAS else {})
             if await admin.make(NewTopic(topic, partitions, replicas, topic_configs=wanted)):
                 return
             found = await admin.partitions(topic)
@@ -86,7 +92,7 @@ async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) ->
                 f"topic {topic} has {found} partitions and this installation {partitions}: set PULSEHUB_PARTITIONS to"
                 f" {found}, or name another prefix in the broker's URL"
             )
-        while not await _held(admin, topic, _wanted(spec)):  # noqa: ASYNC110 - nobody tells when they know
+        while not await _held(admin, topic, settings_of(spec)):  # noqa: ASYNC110 - nobody tells when they know
             await asyncio.sleep(_SOON)
     except _REFUSED as error:
         raise ConfigError(
@@ -111,7 +117,8 @@ async def _held(admin: Admin, topic: str, wanted: Mapping[str, str]) -> bool:
     return True
 
 
-def _wanted(spec: TopicSpec) -> dict[str, str]:
+def settings_of(spec: TopicSpec) -> dict[str, str]:
+    """What a topic of ours has to be told on Kafka."""
     kept = "-1" if math.isinf(spec.retention) else str(int(spec.retention * 1000))
     policy = "delete" if not spec.compact else "compact" if math.isinf(spec.retention) else "compact,delete"
     wanted = {

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
 
-from aiokafka.errors import AuthenticationFailedError, KafkaError
+from aiokafka.errors import AuthenticationFailedError, KafkaError, TopicAuthorizationFailedError
 from sqlalchemy import Connection, delete, select
 from yarl import URL
 
@@ -74,6 +74,7 @@ class KafkaLog:
         self._loop = Loop("kafka-log")
         self._counting = Counting(database)
         self._admin: Admin | None = None
+        self._identity = ""
         self._appending = self._loop.call(self._make(), broker.patience)
         self._reading, self._bounds = Reading(broker), Reading(broker)
         try:
@@ -92,6 +93,13 @@ class KafkaLog:
     def place(self) -> str:
         """The servers and our prefix; no password."""
         return self.broker.place
+
+    @property
+    def identity(self) -> str:
+        """The cluster's id and our prefix. Raises LogError."""
+        if not self._identity:
+            self._identity = f"kafka:{self._ask(self._cluster())}/{self.broker.prefix}"
+        return self._identity
 
     # --- topics -----------------------------------------------------------------------------------------------
 
@@ -226,8 +234,15 @@ class KafkaLog:
     async def _declare(self, spec: TopicSpec) -> None:
         await declare(await self._administer(), self.named(spec.name), spec, self.partitions)
 
+    async def _cluster(self) -> str:
+        return await (await self._administer()).cluster()
+
     async def _missing(self, topic: str) -> bool:
-        return await (await self._administer()).partitions(self.named(topic)) is None
+        """Whether it is sure that it is not there: one that we may not see keeps its bases."""
+        try:
+            return await (await self._administer()).partitions(self.named(topic)) is None
+        except TopicAuthorizationFailedError:
+            return False
 
     async def _offsets(self, topic: str, ask: Any) -> dict[int, int]:
         number: int | None = self.partitions

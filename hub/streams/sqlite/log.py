@@ -70,8 +70,6 @@ class SqliteLog(LogReader):
         ConfigError: the file cannot be opened or made, is no log, or has another format.
     """
 
-    shared = False
-
     def __init__(self, path: Path, partitions: int = 8) -> None:
         if not 1 <= partitions <= PARTITIONS:
             raise ConfigError(f"a log has 1 to {PARTITIONS} partitions, not {partitions}")
@@ -106,11 +104,6 @@ class SqliteLog(LogReader):
         except OSError as error:
             raise ConfigError(f"cannot make the folder of the log {path}: {error.strerror}") from None
         return cls(path, partitions)
-
-    @property
-    def place(self) -> str:
-        """Its file."""
-        return str(self.path)
 
     def app(self, name: str) -> tuple[str, Sequence[Any]]:
         """See `hub.streams.log.Log`."""

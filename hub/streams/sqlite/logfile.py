@@ -7,6 +7,7 @@ primary key is its position: topic, partition and first offset packed into 63 bi
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 import time
@@ -159,6 +160,7 @@ def create(connection: sqlite3.Connection, partitions: int) -> None:
                 connection.execute(statement)
             said = {"format": FORMAT, "partitions": partitions}
             connection.executemany("insert into meta values (?, ?)", said.items())
+        connection.execute("insert or ignore into meta values ('id', ?)", [secrets.token_hex(8)])
         connection.execute("commit")
     finally:
         if connection.in_transaction:
@@ -183,6 +185,12 @@ def partitions_of(connection: sqlite3.Connection, path: Path) -> int:
     return int(meta["partitions"])
 
 
+def identity_of(connection: sqlite3.Connection) -> str:
+    """What tells this log from every other; a file that no newer program has opened yet has no number."""
+    row = connection.execute("select value from meta where key = 'id'").fetchone()
+    return f"sqlite:{row[0] if row else ''}"
+
+
 class LogReader:
     """The reading half of a log, on a connection of its own; safe from any thread.
 
@@ -192,12 +200,20 @@ class LogReader:
         ConfigError: the file is not there, is no log, or has another format.
     """
 
+    shared = False
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._topics: dict[str, Topic] = {}
         self._connection = connect(path, readonly=True)
         self.partitions = partitions_of(self._connection, path)
+        self.identity = identity_of(self._connection)
+
+    @property
+    def place(self) -> str:
+        """Its file."""
+        return str(self.path)
 
     def read(self, topic: str, positions: Mapping[int, int], limit: int) -> list[Record]:
         """At most `limit` records from these offsets on; those of one partition in order, no partition starved."""

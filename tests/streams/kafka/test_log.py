@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hub.store.database import Database
 from hub.streams.kafka.declaring import LARGEST
 from hub.streams.log import Entry, LogError
 from hub.streams.opening import open_log
@@ -82,13 +83,13 @@ def test_reading_goes_on_from_where_it_was_and_passes_no_partition_over(log):
     assert at == log.ends("events")
 
 
-def test_two_prefixes_of_one_cluster_know_nothing_of_each_other(url, log, database):
-    other = open_log(f"{url}.other", PARTITIONS, database)
-    other.declare(EVENTS)
-    other.append([entry(b"theirs")]).result(10)
-    assert log.read("events", EVERYWHERE, 10) == []
-    assert [record.value for record in other.read("events", EVERYWHERE, 10)] == [b"theirs"]
-    other.close()
+def test_two_prefixes_of_one_cluster_know_nothing_of_each_other(url, log, tmp_path):
+    with Database(f"sqlite:///{tmp_path}/other.db") as database:
+        other = open_log(f"{url}.other", PARTITIONS, database)
+        other.append([entry(b"theirs")]).result(10)
+        assert log.read("events", EVERYWHERE, 10) == []
+        assert [record.value for record in other.read("events", EVERYWHERE, 10)] == [b"theirs"]
+        other.close()
 
 
 def test_a_topic_that_began_anew_counts_on_from_where_it_is_told(url, log, database):
