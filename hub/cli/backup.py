@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -23,15 +23,16 @@ from hub.backup.taking import size_of
 from hub.cli import context
 from hub.cli.output import Json, answer, aside, plain, print_json
 from hub.cli.running import stopping
+from hub.cli.streams import log_of
 from hub.locking import Lock
 from hub.logs import configure_logging
 from hub.registry import Registry
 from hub.sdk.errors import HubError
 from hub.settings import Settings
 from hub.store.database import Database
-from hub.store.heartbeats import alive
 from hub.store.schema import configs
 from hub.streams.opening import open_log
+from hub.streams.topics import EVENTS
 from hub.worker import Engine
 from scoring.loading import load as load_config
 
@@ -62,9 +63,10 @@ def backup(
         asyncio.run(_drain(settings, vendors))
     os.nice(_NICE)
     began = time.monotonic()
-    with context.opened(settings) as database:
-        log = open_log(settings.stream, settings.topic_partitions, database)
-        with closing(log), _bar() as moved:
+    with context.opened(settings) as database, log_of(settings, database) as log:
+        if not log.ends(EVENTS.name):
+            raise HubError(f"there is nothing at {log.place} yet; the next start makes its topics")
+        with _bar() as moved:
             done = take_it(
                 database,
                 log,
@@ -95,7 +97,7 @@ def restore(
         if settings.embedded:
             opened.enter_context(Lock(settings.data))
         database = opened.enter_context(Database(settings.database))
-        _alone(database)
+        context.unused(database)
         moved = opened.enter_context(_bar())
         done = bring_back(
             folder,
@@ -109,19 +111,11 @@ def restore(
     _say_restored(done, notes, as_json=as_json)
 
 
-def _alone(database: Database) -> None:
-    with database.read() as connection:
-        others = alive(connection)
-    if others:
-        said = ", ".join(f"{one.role} {one.id}" for one in others)
-        raise HubError(f"{database.name} is in use by {said}: stop them first")
-
-
 async def _drain(settings: Settings, vendors: dict[str, str]) -> None:
     """Run the agents here until nothing is left to do. No door is open meanwhile, so it comes to an end."""
     if not settings.embedded:
         with context.opened(settings) as database:
-            _alone(database)
+            context.unused(database)
     registry = Registry()
     async with httpx.AsyncClient() as http:
         engine = Engine(settings, registry, registry.configure(vendors, http, settings.connections))

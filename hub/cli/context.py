@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 
 from hub import settings as settings_of
 from hub.sdk.errors import HubError
 from hub.settings import Settings
-from hub.store.database import Database
+from hub.store import versions
+from hub.store.database import Database, look
+from hub.store.heartbeats import alive
 
 
 @dataclass(slots=True)
@@ -44,10 +46,25 @@ def begun(settings: Settings) -> None:
     Raises:
         HubError: there is none yet.
     """
-    url = make_url(settings.database)
-    file = Path(url.database or "")
-    if url.get_backend_name() == "sqlite" and not (file.is_file() and file.stat().st_size):
+    name, found = look(settings.database)
+    versions.refuse(found, name)
+    if found.schema is None and settings.database_url:
+        raise HubError(f"there is no installation in {name} yet; `pulsehub up`, or `web` and `worker`, make one")
+    if found.schema is None:
         raise HubError(f"there is no installation in {settings.data} yet; `pulsehub up` or `pulsehub demo` makes one")
+
+
+def unused(database: Database) -> None:
+    """Make sure that nobody works on the installation.
+
+    Raises:
+        HubError: somebody does, or did until a moment ago.
+    """
+    with database.read() as connection:
+        others = alive(connection)
+    if others:
+        said = ", ".join(f"{one.role} {one.id}" for one in others)
+        raise HubError(f"{database.name} is in use by {said}: stop them first")
 
 
 @contextmanager

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Annotated, Any, Final
 
 import typer
 from sqlalchemy import Connection, select
 
 from hub.cli import context
-from hub.cli.output import Json, Styled, answer, aside, print_json, print_table
+from hub.cli.output import Json, Styled, answer, aside, plain, print_json, print_table
+from hub.sdk.errors import HubError
+from hub.settings import Settings
 from hub.store import schema
+from hub.store.database import Database
 from hub.store.heartbeats import Process, alive
+from hub.streams import belonging
 from hub.streams.aligning import give_up, lost
-from hub.streams.log import Log
-from hub.streams.opening import open_log
+from hub.streams.log import Reads
+from hub.streams.opening import look_at
 from hub.streams.sqlite.logfile import LogReader
 from hub.streams.topics import ALL, DAY
 
@@ -29,13 +33,20 @@ def streams(
         bool,
         typer.Option("--give-up", help="Go on without records that the log let go of before they were read."),
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt", help="From now on the database belongs to this log; the one it belonged to is lost, or moved."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List topics, and rooms with their lag and who holds their partitions."""
     settings, _ = context.load()
     with context.opened(settings) as database:
-        log = open_log(settings.stream, settings.topic_partitions, database)
-        with closing(log):
+        if adopt:
+            _adopt(settings, database)
+        with log_of(settings, database) as log:
             given = give_up(database, log) if give_lost_up else {}
             with database.read() as connection:
                 rooms = _rooms(connection, log, alive(connection))
@@ -82,7 +93,28 @@ def streams(
         answer.print(f"[red]▼[/] {room}: {many:,} records of {topic} are gone unread; `--give-up` goes on without")
 
 
-def _topics(log: Log) -> list[dict[str, Any]]:
+@contextmanager
+def log_of(settings: Settings, database: Database, *, whose: bool = True) -> Iterator[Reads]:
+    """The installation's log, to look at: nothing is made. `whose`: only if it is the database's.
+
+    Raises:
+        HubError: there is none yet, or it does not answer.
+    """
+    log = look_at(settings.stream, settings.topic_partitions, database, whose=whose)
+    if log is None:
+        raise HubError(f"there is no log in {settings.data}; the next `pulsehub up` makes one")
+    with closing(log):
+        yield log
+
+
+def _adopt(settings: Settings, database: Database) -> None:
+    context.unused(database)
+    with log_of(settings, database, whose=False) as log:
+        belonging.adopt(database, log)
+        aside.print(f"{plain(database.name)} belongs to {plain(log.place)} now: the next start goes on there")
+
+
+def _topics(log: Reads) -> list[dict[str, Any]]:
     """Of each topic: records kept, records ever, retention, and bytes where the log knows."""
     sizes = log.sizes() if isinstance(log, LogReader) else {}
     found = []
@@ -102,7 +134,7 @@ def _topics(log: Log) -> list[dict[str, Any]]:
     return found
 
 
-def _rooms(connection: Connection, log: Log, processes: Sequence[Process]) -> list[dict[str, Any]]:
+def _rooms(connection: Connection, log: Reads, processes: Sequence[Process]) -> list[dict[str, Any]]:
     """Of each room: its lag in records, and by process the partitions it says it holds."""
     table = schema.offsets
     stood: defaultdict[tuple[str, str], dict[int, int]] = defaultdict(dict)
