@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from hub import metrics
+from hub.store.expendable.hot import Hot
 from hub.store.heartbeats import alive
 from hub.streams.behind import Behind
 from hub.web.ability import database_troubles, log_troubles
@@ -40,6 +41,7 @@ class Condition:
             behind=self.behind.seconds,
             halted=self._halted,
             wall=hub.settings.clock == "wall",
+            hot=Hot(hub.engine.expendable),
         )
 
     def start(self) -> None:
