@@ -20,19 +20,16 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError as BadDataError
-from sqlalchemy.exc import DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from hub import metrics
-from hub.sdk.errors import RetryLaterError
 from hub.store.database import ContendedError, Database
 from hub.streams.batches import MOST, Batch
 from hub.streams.books import Books, Claim, FencedError, Gone, Place, Progress
 from hub.streams.dead import letter
+from hub.streams.faults import may_pass, say
 from hub.streams.log import Log
 from hub.streams.outage import Outage
 from hub.streams.outbox import TableOutbox
@@ -43,7 +40,6 @@ from hub.streams.topics import DEAD_LETTERS, TopicSpec, partition_of
 log = logging.getLogger(__name__)
 
 _MARK_EVERY: Final = 1.0  # seconds between writings of how far the publisher got
-_SAID: Final = 500  # characters of a reason
 _LONGEST: Final = 10.0  # seconds a stop waits for messages to be sent
 _HANDOVER: Final = 2.0  # seconds the next worker of our partitions waits for them
 _MOMENT: Final = 0.05  # seconds
@@ -94,6 +90,7 @@ class Agent:
         self._marked_at = time.monotonic()
         self._stopping = False
         self._away = True  # nothing is ours: nothing was assigned yet, or it is being divided anew
+        self._unsure = False  # memory may not be what is on disk
         self._lost_at: float | None = None
         self._failed: str | None = None
         self._passing: set[asyncio.Future[None]] = set()
@@ -134,12 +131,13 @@ class Agent:
             while not (self._stopping or self._failed):
                 try:
                     with metrics.LOADING.labels(self.room.name).time():
-                        claim = await self._write_job(lambda connection: self.books.claim(connection, partitions))
+                        keep = not self._unsure
+                        claim = await self._write_job(lambda c, keep=keep: self.books.claim(c, partitions, keep=keep))
                         await asyncio.to_thread(self._load, claim)
                 except Exception as error:
-                    if not (_may_pass(error) or isinstance(error, FencedError)):
+                    if not (may_pass(error) or isinstance(error, FencedError)):
                         log.exception("streams.not_loaded", extra={"room": self.room.name})
-                        self._failed = _say(error)
+                        self._failed = say(error)
                         break
                     await self._pass(error)
                 else:
@@ -192,7 +190,7 @@ class Agent:
                 except FencedError as error:
                     self._fenced(error)
                 except Exception as error:
-                    if _may_pass(error):
+                    if may_pass(error):
                         await self._recover(error)
                     else:
                         log.exception("streams.tick_failed", extra={"room": self.room.name})
@@ -202,12 +200,12 @@ class Agent:
         self._stopping = True
         async with self._turn:
             await self.publisher.drained(_LONGEST)
-            if self._failed or self._away or not (marks := self._marks(0)):
+            if self._failed or self._away or self._unsure or not (marks := self._marks(0)):
                 return
             try:
                 await self._transact(_nothing, Progress(published=marks))
             except Exception as error:  # noqa: BLE001 - the marks only spare the next start some work
-                log.info("streams.marks_unwritten", extra={"room": self.room.name, "reason": _say(error)})
+                log.info("streams.marks_unwritten", extra={"room": self.room.name, "reason": say(error)})
 
     @property
     def _halted(self) -> bool:
@@ -227,7 +225,7 @@ class Agent:
             except FencedError as error:
                 self._fenced(error)
             except Exception as error:  # noqa: BLE001 - a room may raise anything; every way goes on below
-                if _may_pass(error) or not records:
+                if may_pass(error) or not records:
                     await self._recover(error)
                     continue
                 if len(records) > 1:
@@ -251,7 +249,7 @@ class Agent:
             extra={"room": self.room.name, "partition": record.partition, "offset": record.offset},
             exc_info=error,
         )
-        dead = Step(dead=[DeadLetter(record, _say(error))])
+        dead = Step(dead=[DeadLetter(record, say(error))])
         while not self._halted:
             fresh, progress = self.books.fresh([record])
             if not progress.next:
@@ -269,7 +267,11 @@ class Agent:
     async def _transact(self, decide: Decide, progress: Progress, records: int = 0) -> None:
         progress.published = progress.published or self._marks(_MARK_EVERY)
         with metrics.TRANSACTION.labels(self.room.name).time():
-            done = await self._write_job(lambda connection: self._write(connection, decide, progress, records))
+            try:
+                done = await self._write_job(lambda connection: self._write(connection, decide, progress, records))
+            except BaseException as error:
+                self._unsure = self._unsure or may_pass(error) or not isinstance(error, Exception)
+                raise
         self._outage.over()
         self.books.accept(done.progress)
         self._marked |= done.progress.published
@@ -278,7 +280,8 @@ class Agent:
             done.step.after()
         except Exception:
             log.exception("streams.after_failed", extra={"room": self.room.name})
-            await asyncio.to_thread(self._reload)  # what memory holds is not what is on disk
+            self._unsure = True
+            await asyncio.to_thread(self._reload)
 
     def _write(self, connection: Connection, decide: Decide, progress: Progress, records: int) -> _Done:
         """A step and everything it comes to; runs on the database's writer thread, inside the transaction."""
@@ -347,7 +350,7 @@ class Agent:
         if isinstance(error, ContendedError | FencedError):
             await asyncio.sleep(random.uniform(0.0, _MOMENT))  # noqa: S311 - so that two do not meet again
         else:
-            await self._outage.wait(_say(error))
+            await self._outage.wait(say(error))
 
     async def _recover(self, error: Exception) -> None:
         """Wait until the database answers; it says where we stand, for it may have kept what it did not confirm."""
@@ -365,9 +368,11 @@ class Agent:
                 return
 
     def _load(self, claim: Claim) -> None:
+        self._unsure = True
         with self._database.read() as connection:
             self.books.load(connection, claim)
             self.room.assign(connection, sorted(claim.epochs), claim.kept)
+        self._unsure = False
 
     def _reload(self) -> None:
         self._load(Claim(self.books.epochs, frozenset()))
@@ -378,19 +383,3 @@ class Agent:
 
 def _nothing(_connection: Connection) -> Step:
     return Step()
-
-
-_OF_THE_RECORD: Final = (IntegrityError, ProgrammingError, BadDataError, NotSupportedError)
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether trying the same again makes sense: the database is at fault, not a record."""
-    if isinstance(error, DBAPIError):
-        return not isinstance(error, _OF_THE_RECORD)
-    return isinstance(error, RetryLaterError | NoConnectionError | MemoryError)
-
-
-def _say(error: Exception) -> str:
-    """The reason in words; of the database's, the driver's, without the statement and its values."""
-    said: Any = error.orig if isinstance(error, DBAPIError) else error
-    return f"{type(said).__name__}: {said}"[:_SAID]

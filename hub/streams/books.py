@@ -134,13 +134,16 @@ class Books:
         self.outlets: dict[Place, int] = {}
         self.published: dict[Place, int] = {}
 
-    def claim(self, connection: Connection, partitions: Collection[int]) -> Claim:
-        """Become who may move these partitions; whoever was is fenced, once what it is committing is committed."""
+    def claim(self, connection: Connection, partitions: Collection[int], *, keep: bool = True) -> Claim:
+        """Become who may move these partitions; whoever was is fenced, once what it is committing is committed.
+
+        `keep` says that memory holds what is on disk, where nobody else had them since.
+        """
         wanted = sorted(partitions)
         self.gone = []  # whoever reads from where they stand finds it again
         run_rows(connection, _BEGIN, [(self.room, self.topic, p, 0, 0, 0, 0, 0, 0) for p in wanted])
         stood = self._epochs(connection, wanted)
-        kept = frozenset(p for p, epoch in stood.items() if self.epochs.get(p) == epoch)
+        kept = frozenset(p for p, epoch in stood.items() if keep and self.epochs.get(p) == epoch)
         epochs = {p: epoch + (p not in kept) for p, epoch in stood.items()}
         run_rows(connection, _CLAIM, [(epochs[p], self.room, self.topic, p) for p in wanted if p not in kept])
         return Claim(epochs, kept)

@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hub.streams import agent, publisher
 from hub.streams.log import LogError
 from hub.streams.topics import ACTIONS
-from tests.streams.alone import Log, feed, outlets, record, records, working
+from tests.streams.alone import Forgetful, Log, feed, outlets, record, records, working
 from tests.streams.kit import Keeper, until
 
 
@@ -57,3 +58,75 @@ def test_who_gives_a_partition_up_while_it_catches_up_sends_no_more_of_it(databa
 
     asyncio.run(run())
     assert [entry.sequence for entry in log.got] == list(range(1, 11))
+
+
+def test_who_stops_without_knowing_what_was_committed_leaves_it_as_it_is(database, monkeypatch):
+    monkeypatch.setattr(agent, "_MARK_EVERY", 1e9)
+    forgetful, log = Forgetful(database), Log()
+
+    async def run():
+        async with working(Keeper(says=ACTIONS), forgetful, log, [0]) as first:
+            await feed(first, record(0, 0))
+            forgetful.meanwhile = lambda: setattr(first, "_stopping", True)
+            await feed(first, record(0, 1))
+            await first.settle()
+        left = outlets(database)
+        room = Keeper(says=ACTIONS)
+        async with working(room, database, log, [0]) as second:
+            await feed(second, *records(0, 0, 3))
+        return left, room.applied
+
+    assert asyncio.run(run()) == ({0: (3, 0)}, [b"0:2"])
+    assert [entry.sequence for entry in log.got if entry.topic == "actions"] == [1, 1, 2, 3]
+
+
+class Remembering(Keeper):
+    def assign(self, connection, partitions, kept=()):
+        super().assign(connection, partitions)
+        self.kept = sorted(kept)
+
+
+def test_partitions_that_come_back_are_remembered(database):
+    room = Remembering()
+
+    async def run():
+        async with working(room, database, Log(), [0, 1]) as agent:
+            await feed(agent, record(0, 0))
+            await agent.revoked()
+            await agent.assigned([0, 2])
+
+    asyncio.run(run())
+    assert room.kept == [0]
+
+
+def test_nothing_is_remembered_where_nobody_knows_what_was_committed(database):
+    room, forgetful = Remembering(), Forgetful(database)
+
+    async def run():
+        async with working(room, forgetful, Log(), [0, 1]) as agent:
+            forgetful.meanwhile = lambda: setattr(agent, "_away", True)  # they are to be divided anew
+            await feed(agent, record(0, 0))
+            await agent.revoked()
+            await agent.assigned([0, 1])
+            assert agent.books.next[0] == 1
+
+    asyncio.run(run())
+    assert room.kept == []
+
+
+def test_partitions_whose_rows_could_not_be_loaded_are_not_taken_for_loaded(database):
+    class Unlucky(Remembering):
+        def assign(self, connection, partitions, kept=()):
+            super().assign(connection, partitions, kept)
+            if self.assigned == 2:
+                raise OperationalError("select", {}, Exception("server closed the connection"))
+
+    room = Unlucky()
+
+    async def run():
+        async with working(room, database, Log(), [0]) as agent:
+            await agent.revoked()
+            await agent.assigned([0, 1])
+
+    asyncio.run(run())
+    assert (room.assigned, room.kept) == (3, [])
