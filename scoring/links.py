@@ -41,18 +41,20 @@ class Links:
         """Places of events whose own reference belongs to another account than theirs -> that account.
 
         The door gives an event the account it knows of. Two doors at once, or one that was killed before what it had
-        acknowledged was applied, may not know what is linked by the time the event comes here.
+        acknowledged was applied, may not know what is linked by the time the event comes here. And what names an
+        account itself may have been passed on for a merge that is taken back by now.
         """
         known = self._known
         asked = {
             place: (account, event.account)
             for place, (account, event) in enumerate(events)
-            if (account, event.account) not in known and not is_account_id(event.account)
+            if (account, event.account) not in known
         }
         if not asked:
             return {}
         wanted = {reference for _, reference in asked.values()}
-        holders = {row.reference: row.account for row in _LINKS.rows(connection, wanted)}
+        holders = {reference: reference for reference in wanted if is_account_id(reference)}
+        holders |= {row.reference: row.account for row in _LINKS.rows(connection, wanted - holders.keys())}
         for account, reference in asked.values():
             holders.setdefault(reference, account)
         return {

@@ -3,6 +3,9 @@
 It happens inside the transaction that applies the event `account.merged` (properties `absorbed`, `why` and, to take it
 back, `undo: true`), after everything else of it is written. The rows it leaves ask to be scored by the next tick.
 Archived events stay under the account they came to; `merges` says whose they are now.
+
+`merges` keeps what was said, and all else follows who that is now: a merge into an account that was itself merged
+meanwhile goes to its survivor, and is taken back from there. So chains end the same in whichever order they are told.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from hub import Event
 from hub.store import schema
 from hub.store.database import insert_rows
-from hub.store.family import family
+from hub.store.family import family, head
 from hub.store.upserts import insert as upsert
 from hub.streams.topics import partition_of
 from scoring import entities, profiles
@@ -65,31 +68,32 @@ def apply(
 
     Args:
         connection: of the transaction that applies it.
-        event: its `account` is the survivor.
+        event: its `account` is the survivor, or was.
         measures: to fold again.
         points: names of the scorer's points, which rows also keep.
         partition: of an account.
         wall: unix seconds.
     """
-    survivor, absorbed = event.account, event.properties.get("absorbed")
-    if not isinstance(absorbed, str) or not absorbed or absorbed == survivor:
+    said, absorbed = event.account, event.properties.get("absorbed")
+    if not isinstance(absorbed, str) or not absorbed:
         return []
     merges = schema.merges
     lock(connection, ROOM, partition(absorbed))
     held_by = connection.scalar(select(merges.c.survivor).where(merges.c.absorbed == absorbed))
+    survivor = head(connection, said)
     if event.properties.get("undo") is True:
-        if held_by != survivor:
+        if held_by != said:
             return []
         tell(connection)
         _separate(connection, survivor, absorbed)
         rows = {one: _renewed(connection, one, measures, points, partition(one)) for one in (absorbed, survivor)}
         return [Changed(one, row, None, event.id) for one, row in rows.items()]
-    if held_by is not None or survivor in family(connection, absorbed):
+    if held_by is not None or survivor == absorbed:
         return []
     before = {one: stored(connection, one, measures.layout) for one in (survivor, absorbed)}
     tell(connection)
     why = str(event.properties.get("why") or event.id)
-    connection.execute(insert(merges).values(absorbed=absorbed, survivor=survivor, at=wall, why=why))
+    connection.execute(insert(merges).values(absorbed=absorbed, survivor=said, at=wall, why=why))
     _redirect(connection, survivor, absorbed)
     told = sum(float(row["events"][0]) for row in before.values() if row is not None)
     if complete(connection, family(connection, survivor), told):
@@ -163,16 +167,18 @@ def _redirect(connection: Connection, survivor: str, absorbed: str) -> None:
 def _separate(connection: Connection, survivor: str, absorbed: str) -> None:
     """Give an account back its references, its people, and what was told to them since."""
     links, contacts, archive, told = schema.links, schema.contacts, schema.archive, schema.profiles
-    theirs = family(connection, absorbed)
+    theirs = set(family(connection, absorbed))
     connection.execute(delete(schema.merges).where(schema.merges.c.absorbed == absorbed))
+    others = family(connection, survivor)  # what was told to an account in between lies with that
     asked = select(links.c.reference).where(links.c.account == survivor, links.c.origin.in_(theirs))
     references = set(connection.scalars(asked))
     back = update(links).where(links.c.account == survivor, links.c.origin.in_(theirs))
     connection.execute(back.values(account=absorbed))
     for some in _slices(references):
         connection.execute(update(contacts).where(contacts.c.reference.in_(some)).values(account=absorbed))
-    since = select(archive.c.row, archive.c.body).where(archive.c.account == survivor)
-    moved = [row.row for row in connection.execute(since) if _decode(row.body).account in references]
+    since = select(archive.c.row, archive.c.body).where(archive.c.account.in_(others))
+    named = references | theirs
+    moved = [row.row for row in connection.execute(since) if _decode(row.body).account in named]
     for some in _slices(moved):
         connection.execute(update(archive).where(archive.c.row.in_(some)).values(account=absorbed))
     connection.execute(update(told).where(told.c.account == absorbed).values(merged_into=None))

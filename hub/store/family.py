@@ -15,3 +15,14 @@ def family(connection: Connection, account: str) -> list[str]:
         asked = [one for one in absorbed if one not in found]
         found += asked
     return found
+
+
+def head(connection: Connection, account: str) -> str:
+    """Who an account is now: itself, or at the end of all merges its survivor."""
+    met = {account}
+    while into := connection.scalar(select(merges.c.survivor).where(merges.c.absorbed == account)):
+        if into in met:  # a circle, which nobody writes
+            break
+        met.add(into)
+        account = into
+    return account

@@ -178,3 +178,91 @@ def test_what_went_and_came_back_unseen_has_all_that_it_was_told_meanwhile(compa
     say(company, SECOND, "four")
     company.settle()
     assert usage(company, SECOND) == pytest.approx(3.0, rel=1e-2)
+
+
+def merges(company):
+    return {(row.absorbed, row.survivor) for row in company.rows(select(schema.merges))}
+
+
+THIRD = account(2)
+
+
+@pytest.fixture
+def three(company):
+    """Customers of two workers, one session each."""
+    for number, of in enumerate((FIRST, SECOND, THIRD)):
+        say(company, of, f"own:{number}")
+    company.settle()
+    return company
+
+
+CHAINS = [[(SECOND, FIRST), (THIRD, SECOND)], [(THIRD, SECOND), (SECOND, FIRST)]]
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_chain_of_merges_ends_at_its_end_whichever_was_told_first(three, chain):
+    for absorbed, survivor in chain:
+        merge(three, absorbed, survivor)
+        three.settle()
+    assert accounts(three) == {FIRST}
+    assert usage(three, FIRST) == pytest.approx(3.0, rel=1e-2)
+    assert {row.account for row in three.rows(select(schema.links.c.account))} == {FIRST}
+    assert merges(three) == {(SECOND, FIRST), (THIRD, SECOND)}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_the_middle_of_a_chain_takes_along_what_was_merged_into_it(three, chain):
+    for absorbed, survivor in chain:
+        merge(three, absorbed, survivor)
+        three.settle()
+    say(three, THIRD, "later")
+    merge(three, SECOND, FIRST, undo=True)
+    three.settle()
+    assert accounts(three) == {FIRST, SECOND}
+    assert (usage(three, FIRST), usage(three, SECOND)) == pytest.approx((1.0, 3.0), rel=1e-2)
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_the_end_of_a_chain_is_taken_back_from_where_it_is_now(three, chain):
+    for number, (absorbed, survivor) in enumerate(chain):
+        merge(three, absorbed, survivor)
+        three.settle()
+        say(three, THIRD, f"later:{number}")
+        three.settle()
+    merge(three, THIRD, SECOND, undo=True)
+    three.settle()
+    assert accounts(three) == {FIRST, THIRD}
+    assert (usage(three, FIRST), usage(three, THIRD)) == pytest.approx((2.0, 3.0), rel=1e-2)
+    assert merges(three) == {(SECOND, FIRST)}
+    holders = {row.reference: row.account for row in three.rows(select(schema.links))}
+    assert holders == {f"acme:customer:{of}": FIRST if of == SECOND else of for of in (FIRST, SECOND, THIRD)}
+    say(three, THIRD, "last")
+    three.settle()
+    assert usage(three, THIRD) == pytest.approx(4.0, rel=1e-2)
+
+
+@pytest.mark.parametrize("circle", [[(FIRST, FIRST)], [(SECOND, FIRST), (THIRD, SECOND), (FIRST, THIRD)]])
+def test_a_circle_ends_where_it_would_close(three, circle):
+    for absorbed, survivor in circle:
+        merge(three, absorbed, survivor)
+        three.settle()
+    assert merges(three) == set(circle[:-1])
+    assert usage(three, FIRST) == pytest.approx(float(len(circle)), rel=1e-2)
+
+
+def test_a_merge_passed_on_for_another_that_was_taken_back_comes_back_to_its_account(three):
+    merge(three, SECOND, FIRST)
+    three.settle()
+    merge(three, THIRD, SECOND)
+    three.turn(1)  # passes it on to the first
+    merge(three, SECOND, FIRST, undo=True)
+    three.turn(1)
+    first_of = [one for one in three.log if one.key == FIRST.encode()][-2:]
+    three.log = [one for one in three.log if one not in first_of] + first_of[::-1]  # which the taking back overtook
+    three.turn(0, most=1)
+    three.look(1)
+    three.settle()
+    say(three, SECOND, "later")
+    three.settle()
+    assert accounts(three) == {FIRST, SECOND}
+    assert (usage(three, FIRST), usage(three, SECOND)) == pytest.approx((1.0, 3.0), rel=1e-2)
