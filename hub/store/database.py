@@ -22,7 +22,7 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from hub import metrics
-from hub.sdk.errors import ConfigError, RetryLaterError
+from hub.sdk.errors import ConfigError, HubError, RetryLaterError
 from hub.store import schema, versions
 from hub.store.bulk import insert_rows, run_rows
 
@@ -56,7 +56,7 @@ class Kind(Protocol):
     writing: Engine
 
     def look(self) -> versions.Found:
-        """See what is there, changing nothing; raises ConfigError where nothing can be seen."""
+        """See what is there, changing nothing; raises as `refusal` says where nothing can be seen."""
 
     def lock(self, connection: Connection) -> None:
         """Keep everybody else from changing tables until this transaction ends."""
@@ -70,8 +70,8 @@ class Kind(Protocol):
     def contended(self, error: Exception) -> bool:
         """Whether another transaction was in the way of this one."""
 
-    def explain(self, error: SQLAlchemyError) -> str:
-        """Why it cannot be used and what to do."""
+    def refusal(self, error: SQLAlchemyError) -> HubError:
+        """What to raise where it cannot be used: `ConfigError`, or `RetryLaterError` where only time is needed."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -85,6 +85,7 @@ class Database:
 
     Raises:
         ConfigError: it cannot be used, is somebody else's, or was written by a newer program.
+        RetryLaterError: it does not answer; a start that is tried again may find it.
     """
 
     def __init__(self, url: str) -> None:
@@ -100,8 +101,8 @@ class Database:
             writer = self._kind.writing.connect()
         except SQLAlchemyError as error:
             self._kind.close()
-            raise ConfigError(self._kind.explain(error)) from None
-        except ConfigError:
+            raise self._kind.refusal(error) from None
+        except HubError:
             self._kind.close()
             raise
         self._kind.opened()
@@ -213,6 +214,7 @@ def look(url: str) -> tuple[str, versions.Found]:
 
     Raises:
         ConfigError: it cannot be looked at.
+        RetryLaterError: it does not answer.
     """
     kind = _kind(_parsed(url))
     try:

@@ -15,7 +15,7 @@ from psycopg.types.string import StrBinaryDumper, StrDumper, StrDumperUnknown
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.sdk.errors import ConfigError
+from hub.sdk.errors import ConfigError, HubError, RetryLaterError
 from hub.store import arrays, schema
 from hub.store.copying import follow
 from hub.store.versions import Found
@@ -40,6 +40,10 @@ _READER: Final[Mapping[str, str]] = {
     "idle_in_transaction_session_timeout": "10min",  # holds nothing anybody waits for, but keeps vacuum from its work
 }
 _CONTENDED: Final = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, no lock in time
+# classes of codes that are the server's own fault: connection, rollback, resources, state, operator, system
+_PASSING: Final = frozenset({"08", "40", "53", "55", "57", "58"})
+_STANDBY: Final = "25006"  # read-only: where we were sent is not the primary, yet
+_MISTAKES: Final = ("pg_hba.conf", "certificate", "does not support SSL", "invalid ")  # where there is no code yet
 _MIGRATIONS: Final = 0x70756C7365  # "pulse"; of an advisory lock
 _PREPARING: Final = _MIGRATIONS + 1
 _LOOK: Final = text(
@@ -69,7 +73,8 @@ class Postgres:
         """See whether we can work there at all.
 
         Raises:
-            ConfigError: it cannot be reached or used; the message says what to do.
+            ConfigError: it cannot be used; the message says what to do.
+            RetryLaterError: it does not answer.
         """
         try:
             with self.reading.connect() as connection:
@@ -87,7 +92,7 @@ class Postgres:
                 rows = connection.execute(meta.select()).all() if meta.name in tables else ()
                 found = Found.of(tables, dict(rows))
         except SQLAlchemyError as error:
-            raise ConfigError(self.explain(error)) from None
+            raise self.refusal(error) from None
         if not how.allowed and (found.schema or 0) < schema.VERSION:
             place = how.place or "public"
             raise ConfigError(
@@ -119,12 +124,13 @@ class Postgres:
         """Whether another transaction was in the way: the same may be tried again at once."""
         return getattr(getattr(error, "orig", error), "sqlstate", None) in _CONTENDED
 
-    def explain(self, error: SQLAlchemyError) -> str:
-        """Why it cannot be used and what to do, for a person. Never holds the password."""
+    def refusal(self, error: SQLAlchemyError) -> HubError:
+        """What to raise where it cannot be used: why, and what to do. Never holds the password."""
         said = " ".join(str(getattr(error, "orig", None) or error).split())
         if self._url.password:
             said = said.replace(str(self._url.password), "***")
         where, who = self._url.database or "", self._url.username or ""
+        passes = False
         match getattr(getattr(error, "orig", None), "sqlstate", None):
             case "42501":
                 advice = f"give {who} the rights: GRANT USAGE, CREATE ON SCHEMA public TO {who}"
@@ -133,12 +139,15 @@ class Postgres:
             case None if "authentication" in said or "password" in said or f'role "{who}"' in said:
                 advice = "check user and password in PULSEHUB_DATABASE_URL"
             case None if "too many" in said or "slots" in said:
-                advice = "raise the server's max_connections, or start fewer processes"
+                advice, passes = "raise the server's max_connections, or start fewer processes", True
+            case None if any(word in said for word in _MISTAKES):
+                advice = "check how PULSEHUB_DATABASE_URL says to connect"
             case None:
-                advice = "see that it runs, and that PULSEHUB_DATABASE_URL names its host and port"
+                advice, passes = "see that it runs, and that PULSEHUB_DATABASE_URL names its host and port", True
             case code:
-                advice = f"PostgreSQL's code is {code}"
-        return f"cannot use the database {self.name}: {said}; {advice}"
+                advice, passes = f"PostgreSQL's code is {code}", code == _STANDBY or code[:2] in _PASSING
+        kind = RetryLaterError if passes else ConfigError
+        return kind(f"cannot use the database {self.name}: {said}; {advice}")
 
     def close(self) -> None:
         """Give all connections back."""

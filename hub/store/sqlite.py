@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from hub.sdk.errors import ConfigError
+from hub.sdk.errors import ConfigError, HubError
 from hub.store import schema
 from hub.store.checkpoints import BACKSTOP, Checkpoints
 from hub.store.versions import Found
@@ -71,9 +71,9 @@ class Sqlite:
         """Whether another transaction was in the way: a file has one writer, so none ever is."""
         return False
 
-    def explain(self, error: SQLAlchemyError) -> str:
-        """Why it cannot be used, for a person."""
-        return f"cannot use the database {self.name}: {getattr(error, 'orig', None) or error}"
+    def refusal(self, error: SQLAlchemyError) -> HubError:
+        """What to raise where it cannot be used: why."""
+        return ConfigError(f"cannot use the database {self.name}: {getattr(error, 'orig', None) or error}")
 
     def close(self) -> None:
         """Leave nothing behind but the file."""

@@ -13,12 +13,12 @@ MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.name != ".env")
 
 
-def service(path):
-    """The section [Service] of a unit; of a key that is there twice, the last."""
+def service(path, section="Service"):
+    """A section of a unit; of a key that is there twice, the last."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str
     unit.read(path)
-    return unit["Service"]
+    return unit[section]
 
 
 def compose():

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
 
-from aiokafka.errors import AuthenticationFailedError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from sqlalchemy import Connection, delete, select
 from yarl import URL
 
@@ -32,6 +32,7 @@ from hub.streams.kafka.loop import Loop
 from hub.streams.kafka.outage import Outage, say
 from hub.streams.kafka.reading import Reading
 from hub.streams.kafka.records import records_of
+from hub.streams.kafka.refusal import refused
 from hub.streams.log import Entry, LogError
 from hub.streams.room import Record
 from hub.streams.topics import TopicSpec
@@ -53,7 +54,8 @@ class KafkaLog:
         database: keeps what a broker cannot: bases of offsets, counters.
 
     Raises:
-        ConfigError: the cluster does not answer, or does not let us in.
+        ConfigError: the cluster does not let us in.
+        LogError: it does not answer.
     """
 
     shared = True
@@ -80,9 +82,9 @@ class KafkaLog:
         try:
             self._loop.call(self._appending.start(), broker.patience)
         except (KafkaError, OSError, TimeoutError) as error:
+            why = self._loop.call(refused(broker, error), broker.patience)
             self.close()
-            why = "refuses our user or password" if isinstance(error, AuthenticationFailedError) else say(error)
-            raise ConfigError(f"cannot use the broker {broker.place}: {why}") from None
+            raise why from None
 
     @classmethod
     def at(cls, url: str, partitions: int, database: Database) -> Self:

@@ -1,13 +1,16 @@
 import asyncio
 import math
+from ssl import SSLCertVerificationError
 
 import pytest
+from aiokafka.errors import AuthenticationFailedError, UnsupportedSaslMechanismError
 
 from hub.sdk.errors import ConfigError
 from hub.streams.kafka.broker import Broker
 from hub.streams.kafka.declaring import Admin
 from hub.streams.kafka.log import KafkaLog
-from hub.streams.log import Entry
+from hub.streams.kafka.refusal import judged
+from hub.streams.log import Entry, LogError
 from hub.streams.topics import DAY, EVENTS, HEALTH, TopicSpec
 
 
@@ -82,6 +85,23 @@ def test_asking_for_a_topic_does_not_make_it(url, log):
         log.append([Entry("events", 0, b"k", b"v", 0.0)])
 
 
-def test_a_broker_that_is_not_there_is_a_mistake_of_the_settings(database):
-    with pytest.raises(ConfigError, match=r"cannot use the broker kafka://127\.0\.0\.1:1/pulsehub"):
+def test_a_broker_that_does_not_answer_may_come_back(database):
+    said = r"cannot use the broker kafka://127\.0\.0\.1:1/pulsehub: ConnectionRefusedError.*see that it runs"
+    with pytest.raises(LogError, match=said):
         KafkaLog.at("kafka://127.0.0.1:1?patience=2", 4, database)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (AuthenticationFailedError("no"), ConfigError, "refuses our user or password"),
+        (UnsupportedSaslMechanismError("no"), ConfigError, "UnsupportedSaslMechanismError"),
+        (SSLCertVerificationError("self-signed"), ConfigError, "self-signed"),
+        (ConnectionRefusedError("nobody there"), LogError, "nobody there"),
+        (TimeoutError(), LogError, "it does not answer"),
+    ],
+)
+def test_what_a_person_must_mend_is_told_from_what_only_takes_time(error, kind, said):
+    found = judged(Broker.at("kafka://one/ours"), error)
+    assert type(found) is kind
+    assert said in str(found)
