@@ -14,6 +14,7 @@ from sqlalchemy.sql.selectable import ScalarSelect
 
 from hub.store.schema import accounts, ledger, profiles
 
+LEAST: Final = 1.0  # points that count as having moved
 MOST: Final = 5_000  # rows of the ledger that are looked at for one account: a busy one has hundreds of thousands
 
 
@@ -31,7 +32,7 @@ class Move:
         return self.health - self.was
 
 
-def moves(connection: Connection, since: float, *, least: float = 1.0) -> list[Move]:
+def moves(connection: Connection, since: float, *, least: float = LEAST) -> list[Move]:
     """Every account that moved by at least so many points since then, furthest first.
 
     Accounts that are younger than `since` have not moved: they have come; and who left has not moved either. Who has no

@@ -56,16 +56,17 @@ def view(site: Site, asked: Asked) -> Page:
     wanted = _wanted(asked)
     everybody = _All(site)
     spread = everybody.spread()
-    moves = everybody.moves(since)
+    moved = everybody.moved(since)
     found = spread.total if wanted == Wanted(sort=wanted.sort) else everybody.count(wanted)
     pages = max(1, -(-found // SIZE))
     number = min(max(1, int(asked.number("page") or 1)), pages)
-    ids = everybody.ids(wanted, moves, (number - 1) * SIZE)
+    ids = everybody.ids(wanted, since, (number - 1) * SIZE)
     with site.context.database.read() as connection:
         known = portfolio.by_ids(connection, ids)
         rows = [known[key] for key in ids if key in known]
         sparks = _sparks(connection, rows, now)
-        movers = _movers(connection, moves, since)
+        changes = _changes(connection, rows, since)
+        movers = _movers(connection, moved.first, since)
     return Page(
         template="portfolio.html",
         title="Portfolio",
@@ -75,12 +76,12 @@ def view(site: Site, asked: Asked) -> Page:
             "wanted": wanted,
             "spread": spread,
             "strip": _strip(spread, wanted, asked),
-            "fell": sum(m.change < 0 for m in moves),
-            "rose": sum(m.change > 0 for m in moves),
+            "fell": moved.fell,
+            "rose": moved.rose,
             "movers": movers,
             "rows": rows,
             "sparks": sparks,
-            "changes": {m.account: m.change for m in moves},
+            "changes": changes,
             "found": found,
             "number": number,
             "pages": pages,
@@ -116,6 +117,14 @@ class _Counted(msgspec.Struct, frozen=True):
     bins: list[int]
 
 
+class _Moved(msgspec.Struct, frozen=True):
+    """How many fell and rose within the day, and those that moved furthest."""
+
+    fell: int
+    rose: int
+    first: list[Move]
+
+
 class _All:
     """Questions about all customers: dear where there are very many, so their answers may be a moment old.
 
@@ -133,13 +142,17 @@ class _All:
         told = self._ask("spread", count, _Counted)
         return Spread(dict(told.by_band), told.mrr, told.at_risk, told.bins)
 
-    def moves(self, since: float) -> list[Move]:
-        return self._ask("moves", lambda connection: movement.moves(connection, since), list[Move])
+    def moved(self, since: float) -> _Moved:
+        def count(connection: Connection) -> _Moved:
+            found = movement.moves(connection, since)
+            return _Moved(sum(m.change < 0 for m in found), sum(m.change > 0 for m in found), found[:MOVERS])
+
+        return self._ask("moved", count, _Moved)
 
     def count(self, wanted: Wanted) -> int:
         return self._ask(f"count:{replace(wanted, sort='')}", lambda c: portfolio.count(c, wanted), int)
 
-    def ids(self, wanted: Wanted, moves: Sequence[Move], offset: int) -> list[str]:
+    def ids(self, wanted: Wanted, since: float, offset: int) -> list[str]:
         """Who is on a page; how each of them is, is asked anew."""
         if wanted.sort.removeprefix("-") != "change":
             return self._ask(
@@ -147,6 +160,7 @@ class _All:
                 lambda c: [row.id for row in portfolio.page(c, wanted, limit=SIZE, offset=offset)],
                 list[str],
             )
+        moves = self._ask("moves", lambda c: movement.moves(c, since), list[Move])
         changes = {m.account: m.change for m in moves}
         sign = -1 if wanted.sort.startswith("-") else 1
         with self._database.read() as connection:
@@ -170,12 +184,19 @@ def _sparks(connection: Connection, rows: Sequence[Row], now: float) -> dict[str
     return {row.id: spark([*known.get(row.id, []), row.health], row.band, SPARK_DAYS) for row in rows}
 
 
+def _changes(connection: Connection, rows: Sequence[Row], since: float) -> dict[str, float]:
+    """Points by which these have moved since then, of those that did."""
+    then = movement.histories(connection, [row.id for row in rows if row.band != "left"], [since])
+    found = {row.id: (row.health, then[row.id][0]) for row in rows if row.id in then}
+    changes = {key: now - was for key, (now, was) in found.items() if now is not None and was is not None}
+    return {key: change for key, change in changes.items() if abs(change) >= movement.LEAST}
+
+
 def _movers(connection: Connection, moves: Sequence[Move], since: float) -> list[Mover]:
-    first = moves[:MOVERS]
-    rows = portfolio.by_ids(connection, [m.account for m in first])
+    rows = portfolio.by_ids(connection, [m.account for m in moves])
     messages = movement.furthest(connection, list(rows), since)
     movers = []
-    for move in first:
+    for move in moves:
         if move.account not in rows:
             continue
         row, why, at = rows[move.account], "", rows[move.account].scored_at
