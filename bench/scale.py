@@ -42,7 +42,6 @@ from bench.servers import Parts, servers
 from bench.traffic import account_of
 from hub.registry import Configured, Registry
 from hub.settings import Settings
-from hub.store.database import Database
 from hub.worker import Engine
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
@@ -170,8 +169,7 @@ def _built(where: Place, accounts: int, history: int, label: str) -> None:
         print(f"\r{label}: built {done:4.0%}, {time.monotonic() - began:.0f} s", end=" ", file=sys.stderr, flush=True)
 
     asyncio.run(_opened(where.settings))
-    with Database(where.settings.database) as database:
-        build(database, where.partitions, accounts, history, progress)
+    build(where.settings.database, where.partitions, accounts, history, progress)
     print(file=sys.stderr)
     if where.settings.database.startswith("postgresql"):  # else it would go about it whenever it likes
         with psycopg.connect(where.settings.database, autocommit=True) as connection:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import Connection, Table, bindparam, create_engine, select
 
-from bench.traffic import Told, account_of, befallen, entries, named
+from bench.traffic import SPAN, Told, account_of, befallen, entries, named
 from hub import Event, Health
 from hub.ingest.dedupe import digest_of
 from hub.store import schema
@@ -58,20 +59,21 @@ _health: Final = msgspec.json.Decoder(Health).decode
 
 
 class Pattern(NamedTuple):
-    """What one customer left in each table, of which others are cut."""
+    """What one customer left in each table, of which others are cut; and the places in each row that name it."""
 
     number: int
     account: str
     rows: dict[str, list[Row]]
+    named: dict[str, list[list[int]]]
 
 
 def build(
-    database: Database, partitions: int, accounts: int, history: int, progress: Callable[[float], None] = lambda _: None
+    url: str, partitions: int, accounts: int, history: int, progress: Callable[[float], None] = lambda _: None
 ) -> None:
     """Fill a new installation with so many customers, each with so many events beside its name.
 
     Args:
-        database: of an installation that has been opened once.
+        url: of the database of an installation that has been opened once, and is closed.
         partitions: of its topics.
         accounts: how many.
         history: events of each.
@@ -81,37 +83,50 @@ def build(
     tables = {table.name: _insert(table) for table in _TABLES}
     last = dict.fromkeys(range(partitions), 0)
     numbers = sorted(range(accounts), key=account_of)  # an index grows at its end then, which is four times as fast
-    for first in range(0, accounts, _PIECE):
-        progress(first / accounts)
-        _write(database, tables, cut(patterns, numbers[first : first + _PIECE], partitions, last))
-    for some in _hot(patterns[0], accounts * (history + 1) // 9, partitions, last):
-        _write(database, tables, some)
-    marks = [("scoring.rescore", HEALTH.name, partition, at + 1, at) for partition, at in last.items()]
-    database.write(lambda connection: insert_rows(connection, _OUTLET, marks)).result()
+    with _writer(url) as write:
+        for first in range(0, accounts, _PIECE):
+            progress(first / accounts)
+            write(partial(_put, tables=tables, rows=cut(patterns, numbers[first : first + _PIECE], partitions, last)))
+        for some in _hot(patterns[0], accounts * (history + 1) // 9, partitions, last):
+            write(partial(_put, tables=tables, rows=some))
+        marks = [("scoring.rescore", HEALTH.name, partition, at + 1, at) for partition, at in last.items()]
+        write(lambda connection: insert_rows(connection, _OUTLET, marks))
     progress(1.0)
 
 
 def lived(history: int) -> list[Pattern]:
     """The two hundred, with what their lives left behind."""
-    numbers, chance, end = range(_FIRST, _FIRST + _PATTERNS), np.random.default_rng(5), time.time() - _LAST
-    moments = np.linspace(end - _SPAN, end, history + 1).tolist()
-    turns = [named(numbers, until=moments[0])]
-    for turn, moment in enumerate(moments[1:]):
-        some = befallen(numbers, chance, f"turn-{turn}", until=moment, span=1.0)
-        turns.append([_known_by(one, who, turn) for who, one in zip(numbers, some, strict=True)])
-    with (
-        tempfile.TemporaryDirectory(prefix="pulsehub-bench-") as folder,
-        Database(f"sqlite:///{Path(folder) / 'hub.db'}") as database,
-    ):
-        now = [0.0]
-        room = Rescore(database, load(), Clock("wall", lambda: now[0]), 1)
-        database.write(lambda connection: room.assign(connection, [0])).result()
-        told = 1
-        for moment, turn in zip(moments, turns, strict=True):
-            now[0] = moment + 1.0
-            told += database.write(partial(_live, room=room, told=turn, first=told)).result()()
-        with database.read() as connection:
-            return [_pattern(connection, number) for number in numbers]
+    numbers, end = range(_FIRST, _FIRST + _PATTERNS), time.time() - _LAST
+    now = [0.0]
+    with tempfile.TemporaryDirectory(prefix="pulsehub-bench-") as folder:
+        url = f"sqlite:///{Path(folder) / 'hub.db'}"
+        with Database(url) as database:
+            room = Rescore(database, load(), Clock("wall", lambda: now[0]), 1)
+        with _writer(url) as write:
+            write(lambda connection: room.assign(connection, [0]))
+            moved = 1
+            for told in sorted(_lives(numbers, history, end), key=_when):
+                now[0] = _when(told) + 1.0
+                moved += write(partial(_live, room=room, told=[told], first=moved))()
+            now[0] = end
+            write(partial(_live, room=room, told=[], first=moved))()
+            return write(lambda connection: [_pattern(connection, number) for number in numbers])
+
+
+def _lives(numbers: Sequence[int], history: int, end: float) -> Iterator[Told]:
+    """Each began and was last heard of at moments of its own: a third of them today."""
+    chance = np.random.default_rng(5)
+    for place, number in enumerate(numbers):
+        until = end - _SPAN * place / len(numbers)
+        yield from named([number], until=until - _SPAN + SPAN)
+        rest = _SPAN * (1.0 - 1.0 / (history + 1))
+        for turn, one in enumerate(befallen([number] * history, chance, "", until=until, span=rest)):
+            # an id that has its customer's number in it, so that nobody else's is the same
+            yield one._replace(event=msgspec.structs.replace(one.event, id=f"{one.event.connection}:{number}-{turn}"))
+
+
+def _when(told: Told) -> float:
+    return told.event.occurred_at.timestamp()
 
 
 def cut(
@@ -123,8 +138,10 @@ def cut(
         pattern, account = patterns[number % _PATTERNS], account_of(number)
         partition = partition_of(account.encode(), partitions)
         for name, rows in pattern.rows.items():
-            for row in rows:
-                made = [_renamed(value, pattern, number, account) for value in row]
+            for row, places in zip(rows, pattern.named[name], strict=True):
+                made = list(row)
+                for place in places:
+                    made[place] = _renamed(row[place], pattern, number, account)
                 if name == "accounts":
                     made[1] = partition
                 elif name == "snapshots":
@@ -160,18 +177,16 @@ def _hot(pattern: Pattern, events: int, partitions: int, last: dict[int, int]) -
         yield out
 
 
-def _known_by(one: Told, who: int, turn: int) -> Told:
-    """The same with an id that has its customer's number in it, so that nobody else's is the same."""
-    return one._replace(event=msgspec.structs.replace(one.event, id=f"{one.event.connection}:{who}-{turn}"))
-
-
 def _live(connection: Connection, room: Rescore, told: Sequence[Told], first: int) -> Callable[[], int]:
+    """What these events come to, or the time that has passed; then, how many rows of the ledger that was."""
     records = [
         Record(0, place, entry.timestamp, entry.key, entry.value or b"") for place, entry in enumerate(entries(told, 1))
     ]
-    step = room.step(connection, records)
+    step = room.step(connection, records) if records else room.tick(connection)
+    if step is None:
+        return lambda: 0
     step.write(connection)
-    moved = step.publish[HEALTH]
+    moved = step.publish.get(HEALTH, ())
     Ledger().append(connection, 0, first, moved)
 
     def after() -> int:
@@ -187,7 +202,12 @@ def _pattern(connection: Connection, number: int) -> Pattern:
         whose = table.c.id if table is schema.accounts else table.c.account
         asked = select(*_columns(table)).where(whose == account)
         rows[table.name] = [tuple(row) for row in connection.execute(asked)]
-    return Pattern(number, account, rows)
+    unnamed = Pattern(number, account, rows, {})
+    named = {
+        name: [[place for place, one in enumerate(row) if _renamed(one, unnamed, 0, "") != one] for row in some]
+        for name, some in rows.items()
+    }
+    return unnamed._replace(named=named)
 
 
 def _renamed(value: Any, pattern: Pattern, number: int, account: str) -> Any:
@@ -199,16 +219,33 @@ def _renamed(value: Any, pattern: Pattern, number: int, account: str) -> Any:
     return value
 
 
-def _write(database: Database, tables: dict[str, Any], rows: dict[str, list[Row]]) -> None:
-    happened = rows[schema.archive.name]
-    digests = sorted((digest_of(row[4], row[5]), 0) for row in happened)
+def _put(connection: Connection, tables: dict[str, Any], rows: dict[str, list[Row]]) -> None:
+    digests = sorted((digest_of(row[4], row[5]), 0) for row in rows[schema.archive.name])
+    insert_rows(connection, _SEEN, digests)
+    for name, statement in tables.items():
+        insert_rows(connection, statement, rows[name])
 
-    def job(connection: Connection) -> None:
-        insert_rows(connection, _SEEN, digests)
-        for name, statement in tables.items():
-            insert_rows(connection, statement, rows[name])
 
-    database.write(job).result()
+@contextmanager
+def _writer(url: str) -> Iterator[Callable[[Callable[[Connection], Any]], Any]]:
+    """Runs jobs, each in a transaction. A file need not survive a crash while it is built: no journal, no waiting."""
+    if not url.startswith("sqlite"):
+        with Database(url) as database:
+            yield lambda job: database.write(job).result()
+        return
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        for pragma in ("journal_mode=off", "synchronous=off", "cache_size=-1000000"):
+            connection.exec_driver_sql(f"pragma {pragma}")
+
+        def write(job: Callable[[Connection], Any]) -> Any:
+            found = job(connection)
+            connection.commit()
+            return found
+
+        yield write
+        connection.exec_driver_sql("pragma journal_mode=wal")
+    engine.dispose()
 
 
 def _columns(table: Table) -> list[Any]:
