@@ -16,6 +16,7 @@ from hub.ingest.intake import seal
 from hub.sdk.errors import HubError
 from hub.sdk.events import Event
 from hub.store.database import Database
+from hub.store.family import head
 from hub.store.schema import merges
 from hub.worker import Beside
 
@@ -63,10 +64,10 @@ def _both(database: Database, survivor: str, absorbed: str, *, undo: bool) -> tu
     with database.read() as connection:
         keep = find(connection, survivor)
         if undo:
-            held_by = connection.scalar(select(merges.c.survivor).where(merges.c.absorbed == absorbed))
-            if held_by != keep:
+            held_by: str | None = connection.scalar(select(merges.c.survivor).where(merges.c.absorbed == absorbed))
+            if held_by is None or head(connection, held_by) != keep:
                 raise HubError(f"{absorbed} was not merged into {keep}; a merge is taken back by our two ids")
-            return keep, absorbed
+            return held_by, absorbed  # which may be part of another by now
         gone = find(connection, absorbed)
     if keep == gone:
         raise HubError(f"{survivor} and {absorbed} are one customer already")

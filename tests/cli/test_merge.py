@@ -1,5 +1,10 @@
 """`merge`: a person says that two customers are one, and takes it back."""
 
+import pytest
+
+from hub.cli.merging import _both
+from hub.sdk.errors import HubError
+from hub.store import schema
 from tests.cli.conftest import record, send, some
 from tests.e2e.kit import document, pulsehub, until, up
 
@@ -24,3 +29,18 @@ def test_two_customers_become_one_and_two_again(tmp_path):
         document(place.data, "merge", told["survivor"], told["absorbed"], "--undo", settings=place.settings)
         until(lambda: {"Left Ltd", "Right Ltd"} <= set(titles(place)))
     assert document(place.data, "doctor", settings=place.settings)["ok"]
+
+
+@pytest.mark.parametrize("named", ["acc_1", "acc_2"])
+def test_a_merge_whose_survivor_was_merged_too_is_taken_back_by_either_name(database, named):
+    def chain(connection):
+        row = {"partition": 0, "state": b"", "scored_at": 0.0, "last_event_at": 0.0, "model_version": 0}
+        connection.execute(schema.accounts.insert().values(id="acc_1", **row))
+        for absorbed, survivor in (("acc_3", "acc_2"), ("acc_2", "acc_1")):
+            merge = {"absorbed": absorbed, "survivor": survivor, "at": 0.0, "why": "told so"}
+            connection.execute(schema.merges.insert().values(merge))
+
+    database.write(chain).result()
+    assert _both(database, named, "acc_3", undo=True) == ("acc_2", "acc_3")
+    with pytest.raises(HubError, match="was not merged into"):
+        _both(database, "acc_1", "acc_1", undo=True)
