@@ -27,7 +27,7 @@ from sqlalchemy import Connection
 from hub import metrics
 from hub.store.database import ContendedError, Database
 from hub.streams.batches import MOST, Batch
-from hub.streams.books import Books, Claim, FencedError, Gone, Place, Progress
+from hub.streams.books import Books, Claim, FencedError, Gone, MovedError, Place, Progress, UnderWayError
 from hub.streams.dead import letter
 from hub.streams.faults import may_pass, say
 from hub.streams.log import Log
@@ -347,7 +347,7 @@ class Agent:
 
     async def _pass(self, error: Exception) -> None:
         """Wait a little before the same again: a moment where somebody was quicker, longer where something is down."""
-        if isinstance(error, ContendedError | FencedError):
+        if isinstance(error, ContendedError | FencedError | UnderWayError | MovedError):
             await asyncio.sleep(random.uniform(0.0, _MOMENT))  # noqa: S311 - so that two do not meet again
         else:
             await self._outage.wait(say(error))
@@ -357,6 +357,7 @@ class Agent:
         while not self._halted:
             await self._pass(error)
             try:
+                await self._write_job(self.books.settle)
                 await asyncio.to_thread(self._reload)
             except FencedError as fenced:
                 self._fenced(fenced)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
-from hub.sdk.errors import HubError
+from hub.sdk.errors import HubError, RetryLaterError
 from hub.store import schema
 from hub.store.database import run_rows
 from hub.store.upserts import insert
@@ -45,6 +45,7 @@ _ADVANCE: Final = (
             _OFFSETS.c.topic == bindparam("t"),
             _OFFSETS.c.partition == bindparam("p"),
             _OFFSETS.c.epoch == bindparam("e"),
+            _OFFSETS.c.next == bindparam("n"),
         ),
     )
 )
@@ -70,6 +71,14 @@ _MARKS: Final = (
 
 class FencedError(HubError):
     """Another process has claimed these partitions; nothing of this transaction happened."""
+
+
+class UnderWayError(RetryLaterError):
+    """Somebody moves these partitions at this moment, or we do in a transaction we lost sight of."""
+
+
+class MovedError(RetryLaterError):
+    """The partitions are ours, and stand somewhere else than we remember; nothing of this transaction happened."""
 
 
 @dataclass
@@ -181,6 +190,19 @@ class Books:
         if self._epochs(connection, list(self.epochs)) != self.epochs:
             raise FencedError(f"another process has claimed {self.room}")
 
+    def settle(self, connection: Connection) -> None:
+        """See that no transaction is under way that moves our partitions.
+
+        One of ours may be: a server goes on committing for a client it has lost.
+
+        Raises:
+            UnderWayError: there is one.
+        """
+        among = self._among(_OFFSETS, list(self.epochs))
+        there = connection.scalar(select(func.count()).select_from(_OFFSETS).where(among))
+        if len(self._epochs(connection, list(self.epochs), wait=False)) != there:
+            raise UnderWayError(f"{self.room} is being moved")
+
     def fresh(self, records: Sequence[Record]) -> tuple[list[Record], Progress]:
         """Leave out what was applied; returns the rest and the progress that doing them makes.
 
@@ -206,14 +228,17 @@ class Books:
 
         Raises:
             FencedError: it does not.
+            MovedError: it does, and something else was stored meanwhile.
         """
         rows: list[tuple[Any, ...]] = []
         counts = progress.counts
         for partition, to in sorted(progress.next.items()):
-            rows.append((to, *counts, self.room, self.topic, partition, self.epochs.get(partition, _NOBODY)))
+            epoch, at = self.epochs.get(partition, _NOBODY), self.next.get(partition, 0)
+            rows.append((to, *counts, self.room, self.topic, partition, epoch, at))
             counts = (0, 0, 0, 0)
         if run_rows(connection, _ADVANCE, rows) != len(rows):
-            raise FencedError(f"another process has claimed {self.room}")
+            self.check(connection)
+            raise MovedError(f"{self.room} stands somewhere else than it remembers")
         run_rows(
             connection,
             _SEQUENCES,
@@ -248,9 +273,10 @@ class Books:
         seen[place] = record.sequence
         return True
 
-    def _epochs(self, connection: Connection, partitions: Sequence[int]) -> dict[int, int]:
+    def _epochs(self, connection: Connection, partitions: Sequence[int], *, wait: bool = True) -> dict[int, int]:
+        """By partition; they stay what they are until the transaction ends. Not waiting leaves out what is moved."""
         asked = select(_OFFSETS.c.partition, _OFFSETS.c.epoch).where(self._among(_OFFSETS, partitions))
-        rows = connection.execute(asked.order_by(_OFFSETS.c.partition).with_for_update())
+        rows = connection.execute(asked.order_by(_OFFSETS.c.partition).with_for_update(skip_locked=not wait))
         return {row.partition: row.epoch for row in rows}
 
     def _among(self, table: Any, partitions: Sequence[int]) -> Any:

@@ -48,10 +48,11 @@ class Log:
 
 
 class Forgetful:
-    """A database whose next commit is not confirmed: `meanwhile` is called, it happens, and the connection is lost."""
+    """A database that loses its client at the next commit, which happens or does not; `meanwhile` is called before."""
 
-    def __init__(self, database):
+    def __init__(self, database, *, commits=True):
         self._database = database
+        self._commits = commits
         self.meanwhile = None
 
     def __getattr__(self, name):
@@ -62,7 +63,8 @@ class Forgetful:
             return self._database.write(job)
         meanwhile, self.meanwhile = self.meanwhile, None
         meanwhile()
-        self._database.write(job).result()
+        if self._commits:
+            self._database.write(job).result()
         answer = Future()
         answer.set_exception(OperationalError("commit", {}, Exception("server closed the connection")))
         return answer
