@@ -55,12 +55,14 @@ class Gap:
     Attributes:
         name: the room, or the destination.
         partitions: those that are missing, as people write them; empty where it is all of it.
+        text: the same, as short as it has to be: `3–5`, `21 of 64`.
         red: a person should act. Else they are about to be taken over.
         since: unix seconds; None where nobody is there to say.
     """
 
     name: str
     partitions: str
+    text: str
     red: bool
     since: float | None
     of: Literal["room", "destination"] = "room"
@@ -174,10 +176,11 @@ class _Seen:
             return None
         running = [one for one in self.living if room in _rooms(one)]
         if not running:
-            return Gap(room, "", red=True, since=None)
+            return Gap(room, "", "", red=True, since=None)
         since = self._divided(running, [one for one in self.silent if room in _rooms(one)])
         which = words.ranges(missing) if len(missing) < partitions else ""
-        return Gap(room, which, red=self.now - since > HANDOVER, since=since)
+        text = which if len(which) <= _SHORT else f"{len(missing)} of {partitions}"
+        return Gap(room, which, text, red=self.now - since > HANDOVER, since=since)
 
     def unserved(self, sinks: Sequence[str]) -> list[Gap]:
         """Destinations that nobody pushes to, though somebody could."""
@@ -187,7 +190,7 @@ class _Seen:
         since = self._divided(running, [one for one in self.silent if one.state.get("delivers")])
         served = {sink for one in running for sink in one.state.get("delivers", ())}
         red = self.now - since > HANDOVER
-        return [Gap(sink, "", red, since, "destination") for sink in sinks if sink not in served]
+        return [Gap(sink, "", "", red, since, "destination") for sink in sinks if sink not in served]
 
     def _divided(self, running: Iterable[Process], silent: Iterable[Process]) -> float:
         """When the work was last divided: somebody got or lost some, or was heard of for the last time."""

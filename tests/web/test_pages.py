@@ -186,7 +186,8 @@ def test_what_is_wrong_with_many_processes_is_said_first(filled):
     expected = [
         "scoring.rescore stands still in the worker on worker-ccc, pid 4010, 3 min ago : OperationalError: disk full.",
         "Nobody runs scoring.learn. What comes waits in the log. pulsehub learner runs it.",
-        "Nobody holds partitions 1, 4, 7, 10,",
+        "Nobody holds 21 of 64 partitions of scoring.rescore, success.alerts,",
+        "in 2 processes stands still in 1",
         "since 4 min ago",
         "2 versions side by side : 0.2.0 in 3, 0.3.0 in 1.",
         "worker-bb · pid 4009 Silent last heard 4 min ago nothing any more",

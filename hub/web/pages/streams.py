@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -87,6 +88,7 @@ def view(site: Site, asked: Asked) -> Page:
             "rooms": ROOMS,
             "halted": rooms.halted,
             "halts": _together(halts),
+            "standing": Counter(halt.room for halt in halts),
             "gaps": _alike(gaps),
             "fleet": all_,
             "many": many,
@@ -184,7 +186,7 @@ class _Rooms:
             return Stop(title, halt.reason, "halted", "#rooms")
         gap = self.gaps.get(name)
         if gap and gap.red:
-            why = f"nobody holds {gap.partitions}" if gap.partitions else "nobody runs it"
+            why = f"nobody holds {gap.text}" if gap.text else "nobody runs it"
             return Stop(title, why, "halted", "#rooms")
         if not self.reach.answers:
             return Stop(title, "not known now", "idle", "#rooms")
