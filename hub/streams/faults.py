@@ -11,13 +11,14 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 from hub.sdk.errors import RetryLaterError
 
 _OF_THE_RECORD: Final = (IntegrityError, ProgrammingError, BadDataError, NotSupportedError)
+_DENIED: Final = "42501"  # insufficient privilege: PostgreSQL's word for a disk that has become read-only, too
 _SAID: Final = 500  # characters of a reason
 
 
 def may_pass(error: BaseException) -> bool:
     """Whether trying the same again makes sense: the database is at fault, not a record."""
     if isinstance(error, DBAPIError):
-        return not isinstance(error, _OF_THE_RECORD)
+        return not isinstance(error, _OF_THE_RECORD) or getattr(error.orig, "sqlstate", None) == _DENIED
     return isinstance(error, RetryLaterError | NoConnectionError | MemoryError)
 
 
