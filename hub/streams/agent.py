@@ -27,7 +27,7 @@ from sqlalchemy import Connection
 from hub import metrics
 from hub.store.database import ContendedError, Database
 from hub.streams.batches import MOST, Batch
-from hub.streams.books import Books, Claim, FencedError, Gone, MovedError, Place, Progress, UnderWayError
+from hub.streams.books import Books, Claim, FencedError, Gone, MovedError, Place, Progress, SetBackError, UnderWayError
 from hub.streams.dead import letter
 from hub.streams.faults import may_pass, say
 from hub.streams.log import Log
@@ -117,6 +117,7 @@ class Agent:
         """Wait for partitions, in the running loop; after `settle`, once more."""
         self._stopping, self._away = False, True
         self._turn, self.ready = asyncio.Lock(), asyncio.Event()
+        self.books.begin()
         self.publisher.begin()
 
     # --- what is ours (`hub.streams.batches.Batched`) ---------------------------------------------------------------
@@ -337,6 +338,11 @@ class Agent:
 
     # --- when it goes wrong -----------------------------------------------------------------------------------
 
+    def fail(self, why: str) -> None:
+        """Do nothing any more: only a start can mend it."""
+        log.error("streams.room_failed", extra={"room": self.room.name, "reason": why})
+        self._failed = why
+
     def _fenced(self, error: FencedError) -> None:
         log.error("streams.fenced", extra={"room": self.room.name, "reason": str(error)})
         metrics.FENCED.labels(self.room.name).inc()
@@ -361,6 +367,9 @@ class Agent:
                 await asyncio.to_thread(self._reload)
             except FencedError as fenced:
                 self._fenced(fenced)
+                return
+            except SetBackError as back:
+                self.fail(say(back))
                 return
             except Exception as again:  # noqa: BLE001 - whatever it is, the room cannot go on without its rows
                 error = again

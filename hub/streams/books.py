@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -73,6 +74,10 @@ class FencedError(HubError):
     """Another process has claimed these partitions; nothing of this transaction happened."""
 
 
+class SetBackError(HubError):
+    """The database knows less than it did: it was restored, or a replica that lagged took over."""
+
+
 class UnderWayError(RetryLaterError):
     """Somebody moves these partitions at this moment, or we do in a transaction we lost sight of."""
 
@@ -136,6 +141,10 @@ class Books:
     def __init__(self, room: str, topic: str) -> None:
         self.room = room
         self.topic = topic
+        self.begin()
+
+    def begin(self) -> None:
+        """Hold nothing and remember nothing."""
         self.epochs: Mapping[int, int] = {}
         self.next: dict[int, int] = {}
         self.gone: list[Gone] = []
@@ -153,7 +162,8 @@ class Books:
         run_rows(connection, _BEGIN, [(self.room, self.topic, p, 0, 0, 0, 0, 0, 0) for p in wanted])
         stood = self._epochs(connection, wanted)
         kept = frozenset(p for p, epoch in stood.items() if keep and self.epochs.get(p) == epoch)
-        epochs = {p: epoch + (p not in kept) for p, epoch in stood.items()}
+        anew = secrets.randbits(63)  # not counted on: after a database went back, two would count to the same
+        epochs = {p: epoch if p in kept else anew for p, epoch in stood.items()}
         run_rows(connection, _CLAIM, [(epochs[p], self.room, self.topic, p) for p in wanted if p not in kept])
         return Claim(epochs, kept)
 
@@ -162,6 +172,7 @@ class Books:
 
         Raises:
             FencedError: somebody else has claimed one since.
+            SetBackError: one stands before where it stood when it was ours.
         """
         held = list(claim.epochs)
         rows = connection.execute(
@@ -169,14 +180,18 @@ class Books:
         ).all()
         if {row.partition: row.epoch for row in rows} != claim.epochs:
             raise FencedError(f"another process has claimed {self.room}")
-        same = {partition for partition, epoch in claim.epochs.items() if self.epochs.get(partition) == epoch}
-        self.epochs = claim.epochs
-        self.next = {row.partition: row.next for row in rows}
+        stand = {row.partition: row.next for row in rows}
         read = connection.execute(select(schema.sequences).where(self._among(schema.sequences, held)))
-        self.sequences = {(row.producer, row.partition): row.last for row in read}
         table = schema.outlets
         out = connection.execute(select(table).where(table.c.room == self.room, table.c.partition.in_(held))).all()
-        self.outlets = {(row.topic, row.partition): row.next for row in out}
+        outlets = {(row.topic, row.partition): row.next for row in out}
+        if any(stand.get(p, to) < to for p, to in self.next.items()) or any(
+            outlets.get(at, 0) < to for at, to in self.outlets.items() if at[1] in stand
+        ):
+            raise SetBackError("the database was set back while we worked on it")
+        same = {partition for partition, epoch in claim.epochs.items() if self.epochs.get(partition) == epoch}
+        self.epochs, self.next, self.outlets = claim.epochs, stand, outlets
+        self.sequences = {(row.producer, row.partition): row.last for row in read}
         known = {at: mark for at, mark in self.published.items() if at[1] in same}
         marks = {(row.topic, row.partition): row.published for row in out}
         self.published = {at: max(mark, known.get(at, 0)) for at, mark in marks.items()}

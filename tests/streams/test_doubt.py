@@ -10,6 +10,8 @@ from sqlalchemy import select, text
 
 from hub.store import schema
 from hub.store.database import Database
+from hub.streams.books import Books
+from hub.streams.topics import ACTIONS
 from tests import engines
 from tests.streams.alone import Forgetful, Log, feed, record, records, working
 from tests.streams.kit import Keeper
@@ -78,3 +80,45 @@ def test_who_finds_its_partition_elsewhere_than_it_remembers_goes_on_from_there(
     asyncio.run(run())
     assert room.applied == [b"0:0", b"0:3", b"0:4"]
     assert stands(database) == (5, 5)
+
+
+def test_a_database_that_went_back_fails_the_room_instead_of_leaving_records_out(database):
+    forgetful, room = Forgetful(database, commits=False), Keeper(says=ACTIONS)
+
+    def back():
+        database.write(lambda connection: connection.execute(MOVE, {"next": 1}) and None).result()
+
+    async def run():
+        async with working(room, forgetful, Log(), [0, 1]) as agent:
+            await feed(agent, *records(0, 0, 5))
+            forgetful.meanwhile = back  # a replica that lagged takes over
+            await feed(agent, record(0, 5))
+            return agent.failed
+
+    assert asyncio.run(run()) == "SetBackError: the database was set back while we worked on it"
+    assert stands(database) == (1, 1)
+
+
+def test_numbers_of_messages_that_went_back_fail_it_too(database):
+    forgetful, room = Forgetful(database, commits=False), Keeper(says=ACTIONS)
+    numbers = text("delete from outlets")
+
+    async def run():
+        async with working(room, forgetful, Log(), [0]) as agent:
+            await feed(agent, record(0, 0))
+            forgetful.meanwhile = lambda: database.write(lambda c: c.execute(numbers) and None).result()
+            await feed(agent, record(0, 1))
+            return agent.failed
+
+    assert "set back" in asyncio.run(run())
+
+
+def test_a_claim_is_never_the_one_that_somebody_had_before_the_database_went_back(database):
+    def claimed():
+        books = Books("test.keep", "events")
+        return database.write(lambda connection: books.claim(connection, [0])).result().epochs[0]
+
+    first = claimed()
+    back = text("update offsets set epoch = 0")
+    database.write(lambda connection: connection.execute(back) and None).result()
+    assert claimed() != first
