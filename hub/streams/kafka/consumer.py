@@ -123,6 +123,9 @@ class Consumer(base.Consumer):  # type: ignore[misc]
                 outage.begin(say(error))
                 await self.sleep(_PATIENCE)
                 continue
+            except BaseException:  # we are told to stop meanwhile
+                await kafka.stop()
+                raise
             self._kafka = kafka
             self._sticky = sticky
             if self._subscribed:
