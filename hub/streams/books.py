@@ -155,12 +155,19 @@ class Books:
     def claim(self, connection: Connection, partitions: Collection[int], *, keep: bool = True) -> Claim:
         """Become who may move these partitions; whoever was is fenced, once what it is committing is committed.
 
-        `keep` says that memory holds what is on disk, where nobody else had them since.
+        That is not waited for here: leases of ours would end meanwhile, where whoever was is stopped. `keep` says that
+        memory holds what is on disk, where nobody else had them since.
+
+        Raises:
+            UnderWayError: somebody is committing.
         """
         wanted = sorted(partitions)
         self.gone = []  # whoever reads from where they stand finds it again
-        run_rows(connection, _BEGIN, [(self.room, self.topic, p, 0, 0, 0, 0, 0, 0) for p in wanted])
-        stood = self._epochs(connection, wanted)
+        there = set(connection.scalars(select(_OFFSETS.c.partition).where(self._among(_OFFSETS, wanted))))
+        run_rows(connection, _BEGIN, [(self.room, self.topic, p, 0, 0, 0, 0, 0, 0) for p in wanted if p not in there])
+        stood = self._epochs(connection, wanted, wait=False)
+        if len(stood) < len(wanted):
+            raise UnderWayError(f"{self.room} is being moved")
         kept = frozenset(p for p, epoch in stood.items() if keep and self.epochs.get(p) == epoch)
         anew = secrets.randbits(63)  # not counted on: after a database went back, two would count to the same
         epochs = {p: epoch if p in kept else anew for p, epoch in stood.items()}

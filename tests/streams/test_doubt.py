@@ -122,3 +122,23 @@ def test_a_claim_is_never_the_one_that_somebody_had_before_the_database_went_bac
     back = text("update offsets set epoch = 0")
     database.write(lambda connection: connection.execute(back) and None).result()
     assert claimed() != first
+
+
+def test_partitions_that_somebody_moves_are_claimed_afterwards_and_hold_up_no_other_write(server, tmp_path):
+    room = Keeper()
+
+    async def run():
+        async with working(room, server, Log(), [0]) as agent:
+            await feed(agent, record(0, 0))
+            with under_way(engines.url(tmp_path), 1.0, (MOVE, {"next": 1})):  # a process that is stopped does this
+                assigned = asyncio.ensure_future(agent.assigned([0, 1]))
+                await asyncio.sleep(0.1)
+                began = time.monotonic()
+                await asyncio.wrap_future(server.write(lambda _: None))
+                waited = time.monotonic() - began
+                await assigned
+            return agent.held, waited
+
+    held, waited = asyncio.run(run())
+    assert held == [0, 1]
+    assert waited < 0.5
