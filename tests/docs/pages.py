@@ -48,7 +48,7 @@ def commands(page):
 def _command(line):
     """The words of one of our commands, whatever stands before it: settings, `sudo`, another program's options."""
     try:
-        words = shlex.split(line, comments=True)
+        words = shlex.split(line.rstrip(" &"), comments=True)  # `&` is the shell's: it goes on meanwhile
     except ValueError:
         return []
     for at, word in enumerate(words):

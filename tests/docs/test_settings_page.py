@@ -10,6 +10,7 @@ from tests.docs.pages import PAGES, ROOT, name_of
 ELSEWHERE = {
     "PULSEHUB_CONFIG",  # names the file itself
     "PULSEHUB_ACME_SIGNING_SECRET",  # of the example
+    *("PULSEHUB_TEST_BROKER", "PULSEHUB_TEST_DATABASE", "PULSEHUB_TEST_REDIS"),  # what `make servers` writes
 }
 
 
