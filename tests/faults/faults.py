@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import psycopg
 import redis
@@ -25,10 +25,12 @@ class Fault:
         overtaken: whether a call of a paused process may arrive after its successor's (docs/adr/0011).
         compared: whether an embedded installation is told the same afterwards, and must come to the same.
         long: strikes and events of the long run: 18 ways to kill, with 10,000 events for each of 306 kills.
+        customers: how many the company has.
     """
 
     name = ""
     long = (10, 20_000)
+    customers = 120
     kills = doubtful = overtaken = compared = False
 
     def missing(self) -> str | None:
@@ -252,39 +254,21 @@ class Nothing(Fault):
         return self.name
 
 
-class Mixture(Fault):
-    """Whatever comes, one after another."""
+class Several(Fault):
+    """Several faults, one after another on one installation; each once before any comes again."""
 
-    name = "mixture"
-    long = (30, 60_000)
     kills = doubtful = overtaken = True
 
-    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
-        some: list[Fault] = [Kill(), Point(chance.choice(POINTS))]
-        if company.large:
-            some += [Rebalance(), ConnectionsDropped(), RedisFlushed(), RedisStopped()]
-            some += [BrokerKilled(), PostgresRestarted()]
-        else:
-            some += [Hang()]
-        return chance.choice(some).strike(company, servers, chance)
-
-
-class Short(Fault):
-    """Those that tell most, one after another on one installation: for the suite, which has a minute."""
-
-    name = "short"
-    kills = doubtful = overtaken = True
-
-    def __init__(self, *faults: Fault) -> None:
-        self.faults = faults
-        self.long = (len(faults), 1_000)
-
-    def prepare(self, company: Company, servers: Servers) -> Callable[[], None]:
-        self._next = iter(self.faults * 100)
-        return lambda: None
+    def __init__(self, name: str, faults: Sequence[Fault], *, shuffled: bool = False) -> None:
+        self.name, self.faults, self.shuffled = name, list(faults), shuffled
+        self.long = (2 * len(faults), 60_000) if shuffled else (len(faults), 1_000)
+        self.customers = 120 if shuffled else 40
+        self._left: list[Fault] = []
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
-        return next(self._next).strike(company, servers, chance)
+        if not self._left:
+            self._left = chance.sample(self.faults, len(self.faults)) if self.shuffled else [*self.faults]
+        return self._left.pop(0).strike(company, servers, chance)
 
 
 def _paused(victim: Process, seconds: float) -> str:
@@ -313,19 +297,31 @@ LARGE: list[Fault] = [
     ConnectionsDropped(),
     RedisFlushed(),
     RedisStopped(),
-    Mixture(),
 ]
-EMBEDDED: list[Fault] = [Nothing(), Kill(), *(Point(point) for point in POINTS), Hang(), Mixture()]
-SHORT: dict[str, Fault] = {
-    "large": Short(
-        Point("in the transaction"),
-        Point("after an append"),
-        Rebalance(),
-        ConnectionsDropped(),
-        RedisFlushed(),
-        BrokerKilled(),
+EMBEDDED: list[Fault] = [Nothing(), Kill(), *(Point(point) for point in POINTS), Hang()]
+MIXED = {
+    engine: Several("mixture", faults[1:], shuffled=True)
+    for engine, faults in (("large", LARGE), ("embedded", EMBEDDED))
+}
+SHORT = {
+    "large": Several(
+        "short",
+        [
+            Point("in the transaction"),
+            Point("after an append"),
+            Rebalance(),
+            ConnectionsDropped(),
+            RedisFlushed(),
+            BrokerKilled(),
+        ],
     ),
-    "embedded": Short(
-        Point("in the transaction"), Point("after the commit"), Point("before an acknowledgement"), Kill()
+    "embedded": Several(
+        "short",
+        [
+            Point("in the transaction"),
+            Point("after the commit"),
+            Point("before an acknowledgement"),
+            Kill(),
+        ],
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import threading
 import time
 import traceback
@@ -99,7 +100,7 @@ class Round:
         self.say = say
         self.chance = random.Random(seed)
         self.row = Row(fault.name, seed)
-        self.vendors = Vendors(seed)
+        self.vendors = Vendors(seed, fault.customers)
         self.destinations = Destinations(self.vendors.sandboxes["zendesk"], seed)
         self.poison = 0
         self.parts: list[int] = []  # after how many parcels everything was applied, while the customers were founded
@@ -279,6 +280,8 @@ class Round:
             if self.servers and self.fault.compared:
                 found.wrong += self._compared(company, beside, sender)
         row = self.row
+        if found.wrong and not self.servers:  # for whoever looks into it: a disk of its own is taken away
+            shutil.copytree(company.settings.data, self.folder / "kept")
         row.wrong += found.wrong + [f"refused: {said}" for said in sender.refused]
         row.late, row.mailed_again = len(found.late), len(found.mailed_again)
         if not self.fault.overtaken:

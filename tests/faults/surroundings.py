@@ -1,20 +1,27 @@
 """What is done to what a company stands on: its clock, its disk, its network."""
 
 import random
+import shutil
+import struct
+import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.faults import apart, mounts
 from tests.faults.apart import BROKER, DATABASE, FAR, Cables, FarKafka, FarPostgres
 from tests.faults.company import Company
-from tests.faults.faults import EMBEDDED, LARGE, Fault
+from tests.faults.faults import EMBEDDED, LARGE, MIXED, Fault
 from tests.faults.mounts import Disk
 from tests.servers.broker import Kafka
 from tests.servers.database import Postgres
+from tests.servers.program import ServerError
 from tests.servers.servers import Servers
 
 STEPS = (-7_200, -300, -10, 10, 300, 7_200)  # seconds
+WHOSE = {"postgres": "PostgreSQL", "kafka": "broker"}
+FULL, FAILS, READ_ONLY = "full", "fails", "read-only"
 
 
 class ClockSteps(Fault):
@@ -24,25 +31,24 @@ class ClockSteps(Fault):
     doubtful = True
 
     def missing(self) -> str | None:
-        return None if _faketime() else "there is no libfaketime (Debian: apt-get install libfaketime)"
+        return None if shutil.which("cc") else "there is no C compiler"
 
     def prepare(self, company: Company, servers: Servers) -> Callable[[], None]:
+        clock = company.folder / "clock.so"
+        source = Path(__file__).with_name("clock.c")
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", clock, source], check=True)  # noqa: S607
         for process in company.processes:
             file = company.folder / f"clock-{process.name}"
-            file.write_text("+0\n")
-            process.environment |= {
-                "LD_PRELOAD": str(_faketime()),
-                "FAKETIME_TIMESTAMP_FILE": str(file),
-                "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }
+            file.write_bytes(bytes(8))
+            process.environment |= {"LD_PRELOAD": str(clock), "FAULTS_CLOCK": str(file)}
         return lambda: None
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         step = chance.choice(STEPS)
         which = company.processes if chance.random() < 0.3 else [chance.choice(company.processes)]
         for process in which:
-            (company.folder / f"clock-{process.name}").write_text(f"{step:+d}\n")
+            with (company.folder / f"clock-{process.name}").open("r+b") as file:  # in place: it is mapped
+                file.write(struct.pack("q", step))
         time.sleep(chance.uniform(1, 3))
         return f"the clock of {', '.join(one.name for one in which)} is {step:+d} s off"
 
@@ -91,7 +97,7 @@ class CutOff(Fault):
 
 
 class ServersDisk(Fault):
-    """A server's data are on a disk of their own, on which not a byte is left, or which cannot be written any more.
+    """A server's data are on a disk of their own, which is full, or fails, or can only be read.
 
     What Kafka acknowledged may be in the kernel's memory only, its replicas being what it relies on; there are none
     here. So its disk is filled, and never lost.
@@ -99,10 +105,9 @@ class ServersDisk(Fault):
 
     doubtful = overtaken = True
 
-    def __init__(self, part: str, *, full: bool) -> None:
-        self.part, self.full = part, full
-        whose = {"postgres": "PostgreSQL", "kafka": "broker"}[part]
-        self.name = f"{whose}'s disk {'full' if full else 'read-only'}"
+    def __init__(self, part: str, how: str) -> None:
+        self.part, self.how = part, how
+        self.name = f"{WHOSE[part]}'s disk {how}"
 
     def missing(self) -> str | None:
         return mounts.missing()
@@ -129,24 +134,21 @@ class ServersDisk(Fault):
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         server: Kafka | Postgres = getattr(servers, self.part)
-        if self.full:
-            self.disk.fill()
-            time.sleep(chance.uniform(1, 6))
-            self.disk.empty()
-        else:
-            self.disk.fail()
-            time.sleep(chance.uniform(1, 4))
-            server.kill()
-            self.disk.mend()
-        ended = not server.pid()
+        ended = _harm(self.disk, self.how, chance, end=server.kill, start=lambda: _try(server))
+        ended = ended or not server.pid()
         server.start()
-        return f"{self.name}{', and it ended' if ended and self.full else ''}"
+        return f"{self.name}{', and it ended' if ended else ''}"
 
 
-class DiskFull(Fault):
-    """Not a byte is left on the disk of an embedded installation."""
+class OwnDisk(Fault):
+    """The same under the data folder of an embedded installation."""
 
-    name = "disk full"
+    doubtful = True
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.kills = how != FULL
+        self.name = f"disk {how}"
 
     def missing(self) -> str | None:
         return mounts.missing()
@@ -159,27 +161,46 @@ class DiskFull(Fault):
         return self.disk.remove
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
-        self.disk.fill()
-        time.sleep(chance.uniform(1, 4))
-        self.disk.empty()
-        return "the disk was full"
-
-
-class DiskFails(DiskFull):
-    """The disk cannot be written any more, with all files open; the process is ended, the disk checked and mounted."""
-
-    name = "disk read-only"
-    kills = doubtful = True
-
-    def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:
         (victim,) = company.webs
-        self.disk.fail()
+
+        def end() -> None:
+            victim.wanted = False
+            victim.kill()
+
+        _harm(self.disk, self.how, chance, end=end, start=victim.start)
+        if not victim.wanted:
+            victim.start()
+        return self.name
+
+
+def _harm(disk: Disk, how: str, chance: random.Random, end: Callable[[], None], start: Callable[[], None]) -> bool:
+    """Take the disk away from whoever uses it, and give it back; whether that was ended for it, and is to be started.
+
+    One that fails fails under open files, and is mended when they are closed. One that can only be read is so from a
+    start on, as after a boot that found it broken.
+    """
+    if how == FULL:
+        disk.fill()
+        time.sleep(chance.uniform(1, 6))
+        disk.empty()
+        return False
+    if how == FAILS:
+        disk.fail()
         time.sleep(chance.uniform(1, 4))
-        victim.wanted = False
-        victim.kill()
-        self.disk.mend()
-        victim.start()
-        return "the disk was read-only"
+        end()
+        disk.mend()
+        return True
+    end()
+    disk.protect()
+    start()
+    time.sleep(chance.uniform(1, 6))
+    disk.release()
+    return False
+
+
+def _try(server: Kafka | Postgres) -> None:
+    with suppress(ServerError):
+        server.start()
 
 
 def _use(servers: Servers, kafka: Kafka, postgres: Postgres) -> None:
@@ -191,18 +212,14 @@ def _use(servers: Servers, kafka: Kafka, postgres: Postgres) -> None:
     servers.start()
 
 
-def _faketime() -> Path | None:
-    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-
-
 FAULTS: dict[str, list[Fault]] = {
     "large": [
         *LARGE,
-        ServersDisk("postgres", full=True),
-        ServersDisk("postgres", full=False),
-        ServersDisk("kafka", full=True),
+        MIXED["large"],
+        *(ServersDisk("postgres", how) for how in (FULL, FAILS, READ_ONLY)),
+        ServersDisk("kafka", FULL),
         ClockSteps(),
         CutOff(),
     ],
-    "embedded": [*EMBEDDED, DiskFull(), DiskFails(), ClockSteps()],
+    "embedded": [*EMBEDDED, MIXED["embedded"], *(OwnDisk(how) for how in (FULL, FAILS, READ_ONLY)), ClockSteps()],
 }

@@ -44,7 +44,7 @@ class Parcel:
 class Vendors:
     """The stand-ins of the vendors and the history they share, told bit by bit; the same for the same seed."""
 
-    def __init__(self, seed: int, companies: int = 120, days: int = 60) -> None:
+    def __init__(self, seed: int, companies: int, days: int = 60) -> None:
         registry = Registry()
         self.sandboxes = {one.vendor: one for one in registry.sandboxes()}
         self.chance = random.Random(seed)
