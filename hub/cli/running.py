@@ -6,10 +6,11 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import typer
 
@@ -18,12 +19,13 @@ from hub.cli import context
 from hub.cli.checks.spelling import misspelt
 from hub.cli.output import aside, plain, print_json
 from hub.logs import configure_logging
+from hub.sdk.errors import HubError
 from hub.settings import Settings
 from hub.worker import Hub
 from hub.worker.roles import AGENTS, LEARN, UP, WEB, Role
 from hub.worker.roles import worker as role_of
 
-_DRAIN = 25.0  # seconds a stop may take; orchestrators kill after 30
+DRAIN = 25.0  # seconds a stop may take; orchestrators kill after 30
 _WATCH = 1.0  # seconds between two looks at whether a room has stopped
 
 
@@ -70,26 +72,63 @@ def _run(role: Role, *, host: str | None, port: int | None, as_json: bool) -> No
     configure_logging(settings.log_level)
     tracing.begin(settings.otel_endpoint, settings.otel_share, role.name, version("pulsehub"))
     try:
-        asyncio.run(_serve(settings, vendors, role, port, as_json=as_json))
+        with Cut(DRAIN) as cut:
+            asyncio.run(_serve(settings, vendors, role, probes=port, as_json=as_json, cut=cut))
     finally:
         tracing.use(None)
 
 
-async def _serve(settings: Settings, vendors: dict[str, str], role: Role, probes: int | None, *, as_json: bool) -> None:
-    with stopping() as stop:
+async def _serve(
+    settings: Settings, vendors: dict[str, str], role: Role, *, probes: int | None, as_json: bool, cut: Cut
+) -> None:
+    with _at_once():
         hub = Hub(settings, vendors, role, probes)
-        await hub.start()
-        try:
-            if as_json:
-                print_json({"url": hub.url, "data": str(settings.data)})
-            aside.print(_begun(hub))
-            if role.faces and not hub.configured.sources:
-                aside.print("[yellow]◆[/] no source is configured yet: `pulsehub plugins` lists what could be")
-            for name, meant in misspelt(vendors, [plugin.name for plugin in hub.registry.plugins]).items():
-                aside.print(f"[yellow]◆[/] nobody reads {plain(name)}: is it {plain(meant)}?")
-            await until(stop, hub)
-        finally:
-            await _end(hub)
+
+    def began() -> None:
+        if as_json:
+            print_json({"url": hub.url, "data": str(settings.data)})
+        aside.print(_begun(hub))
+        if role.faces and not hub.configured.sources:
+            aside.print("[yellow]◆[/] no source is configured yet: `pulsehub plugins` lists what could be")
+        for name, meant in misspelt(vendors, [plugin.name for plugin in hub.registry.plugins]).items():
+            aside.print(f"[yellow]◆[/] nobody reads {plain(name)}: is it {plain(meant)}?")
+
+    with stopping() as stop:
+        await attend(hub, stop, cut, began)
+
+
+async def attend(hub: Hub, stop: asyncio.Event, cut: Cut, began: Callable[[], None] = lambda: None) -> None:
+    """The life of a process, from its start until it is told to stop; however that comes, it ends in bounded time.
+
+    Raises:
+        HubError: it did not start; or a room stopped for good, and others could have its partitions.
+    """
+    status, starting = 1, asyncio.ensure_future(hub.start())
+    try:
+        if await _started(starting, stop):
+            began()
+            if failed := await until(stop, hub):
+                raise HubError(f"a room has stopped for good, so this process ends: {failed}")
+        status = 0
+    finally:
+        cut.begin(status)
+        starting.cancel()
+        await asyncio.wait({starting})
+        await hub.stop()
+
+
+async def _started(starting: asyncio.Future[None], stop: asyncio.Event) -> bool:
+    """Whether it came to that, however long it takes, before we were told to stop. Raises what the start raises."""
+    asked = asyncio.ensure_future(stop.wait())
+    either: set[asyncio.Future[Any]] = {starting, asked}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+    if not starting.done():
+        return False
+    await starting
+    return True
 
 
 def _begun(hub: Hub) -> str:
@@ -99,26 +138,67 @@ def _begun(hub: Hub) -> str:
     return f"{hub.role.name} of {', '.join(sorted(hub.role.rooms))}{where}  (Ctrl-C stops it)"
 
 
-async def _end(hub: Hub) -> None:
-    """Finish what is in hand, for a bounded time: what is cut off then is done again by whoever comes next."""
-    try:
-        await asyncio.wait_for(hub.stop(), _DRAIN)
-    except TimeoutError:
-        logging.getLogger("worker").warning("worker.stop_cut_short", extra={"seconds": _DRAIN})
-        os._exit(0)  # a broker or a database that does not answer: nothing acknowledged depends on us
+class Cut:
+    """Ends the process where its end takes too long: a broker or a database that does not answer, a thread that waits.
+
+    Nothing acknowledged depends on us: what is cut off is done again by whoever comes next.
+
+    Args:
+        seconds: from `begin` on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timer: threading.Timer | None = None
+
+    def begin(self, status: int) -> None:
+        """Count from now on; `status` is the process's, should it come to that."""
+        self._timer = threading.Timer(self._seconds, self._cut, [status])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _cut(self, status: int) -> None:
+        logging.getLogger("worker").warning("worker.stop_cut_short", extra={"seconds": self._seconds})
+        os._exit(status)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer:
+            self._timer.cancel()
 
 
-async def until(stop: asyncio.Event, hub: Hub) -> None:
-    """Wait for the signal to stop, saying so once if a room fails meanwhile."""
+async def until(stop: asyncio.Event, hub: Hub) -> str | None:
+    """Wait for the signal to stop, saying so once if a room fails meanwhile; why to end before it comes.
+
+    Where others share the log, whoever starts us anew gives the room another chance, and the others its partitions
+    meanwhile. A process that has files to itself goes on: its door still takes what vendors will not send twice.
+    """
     said = False
     while not stop.is_set():
-        if hub.engine.streams.failed and not said:
-            logging.getLogger("worker").error("worker.room_failed", extra={"reason": hub.engine.streams.failed})
+        if (failed := hub.engine.streams.failed) and not said:
+            logging.getLogger("worker").error("worker.room_failed", extra={"reason": failed})
+            if hub.engine.log.shared:
+                return failed
             said = True
         try:
             await asyncio.wait_for(stop.wait(), _WATCH)
         except TimeoutError:
             continue
+    return None
+
+
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Let a signal end the process where it stands: nothing has begun, and what is asked of servers may take long."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @contextmanager
