@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Final, NamedTuple
@@ -10,22 +11,24 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.cli.checks import Check
-from hub.cli.checks.servers import database_clock
+from hub.cli.checks import Check, broker, fleet, servers
 from hub.sdk.errors import HubError
 from hub.settings import Settings
 from hub.store import schema, versions
 from hub.store.database import Database, look
-from hub.store.heartbeats import SILENT, Process, alive
 from hub.store.questions import way
 from hub.streams.accounting import Books, archived, books, given_up
 from hub.streams.aligning import lost
 from hub.streams.log import Reads
 from hub.streams.opening import look_at
-from hub.streams.topics import EVENTS
+from hub.streams.topics import ALL, EVENTS
+from hub.streams.unread import unread
+from hub.web.words import span
 from scoring.archive import forgotten
 
 _NOTHING: Final = Books(0, 0, 0, 0, 0, 0, 0)
+_LONG: Final = 60.0  # seconds that a record may wait without a word
+_SKEW: Final = 2.0  # seconds of the future that are worth one
 
 
 class Examined(NamedTuple):
@@ -37,7 +40,7 @@ class Examined(NamedTuple):
 
 def examine(settings: Settings) -> Examined:
     """Look at all of it, changing nothing."""
-    checks: list[Check] = []
+    checks = list(broker.broker(settings))
     try:
         counted = _examine(settings, checks)
     except (HubError, SQLAlchemyError) as error:
@@ -52,6 +55,8 @@ def _examine(settings: Settings, checks: list[Check]) -> Books:
     if found.schema is None:
         where = f"in {settings.data}" if settings.database_url == "" else f"at {name}"
         checks.append(Check("books", "note", f"nothing {where} yet; `pulsehub up` makes it"))
+        if not settings.database.startswith("sqlite:"):
+            checks += servers.database(settings.database)
         return _NOTHING
     if found.schema < schema.VERSION:
         says = f"{name} has schema {found.schema}: `pulsehub migrate` makes it {schema.VERSION}; so does any start"
@@ -63,9 +68,10 @@ def _examine(settings: Settings, checks: list[Check]) -> Books:
     with ExitStack() as opened:
         database = opened.enter_context(Database(settings.database))
         with database.read() as connection:
-            checks += database_clock(connection)
-            checks += _processes(connection)
-            checks += _leases(connection)
+            checks += servers.database_of(connection)
+            number = partitions_of(connection) or settings.topic_partitions
+            checks += fleet.processes(connection, number, shared=not settings.embedded)
+            checks += fleet.leases(connection)
         log = look_at(settings.stream, settings.topic_partitions, database)
         if log is None:
             checks.append(Check("log", "note", f"nothing in {settings.data} yet; `pulsehub up` makes it"))
@@ -73,51 +79,23 @@ def _examine(settings: Settings, checks: list[Check]) -> Books:
         opened.enter_context(closing(log))
         checks += _log(settings, database, log)
         with database.read() as connection:
+            checks += _lag(connection, log)
             counted = books(connection, log)
             checks += _books(settings, connection, counted)
             checks += _letters(connection)
         return counted
 
 
-def _processes(connection: Connection) -> Iterator[Check]:
-    every = alive(connection, within=math.inf)
-    living = [one for one in every if one.age <= SILENT]
-    for one in living:
-        if failed := one.state.get("failed"):
-            yield Check("processes", "wrong", f"{one.role} {one.id} has stopped working: {failed}. Restart it")
-    silent = [one for one in every if one.age > SILENT]
-    if silent:
-        said = ", ".join(f"{one.role} {one.id} for {one.age:.0f} s" for one in silent)
-        yield Check("processes", "note", f"not heard of: {said}. They are forgotten after a day")
-    if living:
-        yield Check("processes", "ok", ", ".join(f"{one.role} {one.id}" for one in living))
-        yield from _agree(living)
-
-
-def _agree(living: list[Process]) -> Iterator[Check]:
-    spoken = sorted({one.version for one in living})
-    if len(spoken) > 1:
-        says = f"several work beside each other: {', '.join(spoken)}. That is fine during an upgrade, and no longer"
-        yield Check("processes", "note", says)
-
-
-def _leases(connection: Connection) -> Iterator[Check]:
-    rows = connection.execute(select(schema.leases).where(schema.leases.c.holder != "")).all()
-    if rows:
-        said = ", ".join(f"{row.name} by {row.holder}" for row in sorted(rows, key=lambda row: str(row.name)))
-        yield Check("leases", "ok", f"last held: {said}")
-
-
 def _log(settings: Settings, database: Database, log: Reads) -> Iterator[Check]:
     ends = log.ends(EVENTS.name)
-    offsets, meta = schema.offsets, schema.meta
+    offsets = schema.offsets
     with database.read() as connection:
         highest = connection.scalar(select(func.max(offsets.c.partition)))
-        said = connection.scalar(select(meta.c.value).where(meta.c.key == "partitions"))
+        said = partitions_of(connection)
     numbers = {
         "PULSEHUB_PARTITIONS": settings.partitions,
         "the log": len(ends) or None,
-        "the database": int(said) if said else None,
+        "the database": said,
     }
     known = {name: number for name, number in numbers.items() if number is not None}
     if highest is not None and ends and highest >= len(ends):
@@ -134,6 +112,31 @@ def _log(settings: Settings, database: Database, log: Reads) -> Iterator[Check]:
     for (room, topic), many in lost(database, log).items():
         says = f"{many:,} records of {topic} went before {room} had read them"
         yield Check("log", "wrong", f"{says}. Restore a newer backup, or go on without: `pulsehub streams --give-up`")
+
+
+def partitions_of(connection: Connection) -> int | None:
+    """How many partitions the installation was made with."""
+    said = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "partitions"))
+    return int(said) if said else None
+
+
+def _lag(connection: Connection, log: Reads) -> Iterator[Check]:
+    """Who is behind, and whether retention will overtake it."""
+    now = time.time()
+    kept = {spec.name: spec.retention for spec in ALL}
+    for one in unread(connection, log):
+        waits = now - one.since if one.since is not None else 0.0
+        says = f"{one.room} has {one.lag:,} records of {one.topic} to read, the oldest {span(waits)} old"
+        if waits > kept.get(one.topic, math.inf) / 2:
+            goes = span(max(0.0, kept[one.topic] - waits))
+            yield Check("lag", "wrong", f"{says}: it is lost in {goes}. Start more workers, or raise retention")
+        elif waits > _LONG:
+            yield Check("lag", "note", f"{says}. Where that grows, more workers are needed, or a faster database")
+        elif one.lag:
+            yield Check("lag", "ok", says)
+        if waits < -_SKEW:
+            says = f"{one.topic} has records from {span(-waits)} in the future: the clock of a door is ahead of ours"
+            yield Check("lag", "note", f"{says}. Let all follow one (NTP)")
 
 
 def _books(settings: Settings, connection: Connection, counted: Books) -> Iterator[Check]:

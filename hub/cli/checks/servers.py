@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import redis
-from sqlalchemy import Connection, Double, cast, extract, func, select
+from sqlalchemy import Connection, Double, cast, create_engine, extract, func, make_url, select, text
 
 from hub.cli.checks import Check
 from hub.sdk.errors import ConfigError
@@ -18,6 +18,8 @@ from sinks.email.settings import EmailSettings
 
 _SKEW: Final = 2.0  # seconds between two clocks that are worth a word
 _PATIENCE: Final = 3.0  # seconds
+_POSTGRESQL: Final = 14  # the least of each, as deploy/README.md says
+_REDIS: Final = 7
 
 
 def cache(settings: Settings) -> Iterator[Check]:
@@ -29,6 +31,7 @@ def cache(settings: Settings) -> Iterator[Check]:
         asked = time.time()
         seconds, micros = client.time()
         yield _clock("redis", seconds + micros / 1e6, asked, time.time())
+        yield _redis(str(client.info("server").get("redis_version", "")))
     except ConfigError as error:
         yield Check("redis", "wrong", str(error))
     except redis.RedisError as error:
@@ -54,14 +57,52 @@ def mail(vendors: Mapping[str, str]) -> Iterator[Check]:
         yield Check("smtp", "wrong", f"{where} of PULSEHUB_SMTP_URL does not answer: {error}")
 
 
-def database_clock(connection: Connection) -> Iterator[Check]:
-    """A server's clock; a file has none."""
+def database(url: str) -> Iterator[Check]:
+    """A server that has nothing of ours yet."""
+    made = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    try:
+        with made.connect() as connection:
+            yield from database_of(connection)
+    finally:
+        made.dispose()
+
+
+def database_of(connection: Connection) -> Iterator[Check]:
+    """A server's version and clock; a file has none."""
     if connection.dialect.name == "sqlite":
         return
-    connection.execute(select(1))  # so that what follows measures no connecting
-    asked = time.time()
+    yield _postgresql(int(connection.scalar(text("show server_version_num")) or 0))
+    asked = time.time()  # what came before has connected, so this measures an answer alone
     theirs = connection.scalar(select(cast(extract("epoch", func.clock_timestamp()), Double)))
     yield _clock("database", float(theirs or 0.0), asked, time.time())
+
+
+def _postgresql(number: int) -> Check:
+    """Of what it says as `server_version_num`.
+
+    >>> _postgresql(150018)
+    Check(name='versions', state='ok', says='PostgreSQL 15.18')
+    >>> _postgresql(130012).state
+    'wrong'
+    """
+    version = f"PostgreSQL {number // 10_000}.{number % 10_000}"
+    if number < _POSTGRESQL * 10_000:
+        says = f"{version} is older than {_POSTGRESQL}, the least we run on"
+        return Check("versions", "wrong", f"{says}: upgrade it")
+    return Check("versions", "ok", version)
+
+
+def _redis(version: str) -> Check:
+    """What has the tokens, scripts and expiries that we ask for.
+
+    >>> _redis("7.0.15").state, _redis("6.2.7").state, _redis("").state
+    ('ok', 'note', 'note')
+    """
+    major = version.partition(".")[0]
+    if major.isdecimal() and int(major) >= _REDIS:
+        return Check("versions", "ok", f"Redis {version}")
+    says = f"Redis {version or 'of no version'} is none of those we know: {_REDIS} or later"
+    return Check("versions", "note", f"{says}. Upgrade it; all goes on without it, slower")
 
 
 def _clock(name: str, theirs: float, asked: float, answered: float) -> Check:
