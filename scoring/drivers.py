@@ -20,6 +20,7 @@ SPECIAL: Final[Mapping[str, str]] = {
 }
 """Parts that are no measure's, in words."""
 _WHOLE: Final = 10.0  # from here on without digits after the point
+_GROUPED: Final = 1_000.0  # from here on with commas
 _OF_ONE: Final = re.compile(r"\b1 (?P<before>(?:(?!of )[a-z]+ ){0,2}?)(?P<noun>people|[a-z]+[^\Ws]s)\b")
 """What is counted, of `1 urgent tickets open`; labels are written in the plural."""
 _FADED: Final = 0.05  # of one: nobody remembers it
@@ -39,6 +40,8 @@ def number(value: float, unit: str = "") -> str:
     if unit == "%":
         value *= 100.0
     size = abs(value)
+    if size < _GROUPED and value == int(value):
+        return str(int(value))
     if size >= _WHOLE:
         return f"{value:,.0f}"
     shown = f"{value:.1f}" if size >= 1.0 else f"{value:.2f}"
@@ -91,6 +94,7 @@ def strongest(
     values: Sequence[float],
     points: Sequence[float],
     k: int,
+    said: dict[int, str] | None = None,
 ) -> tuple[list[Driver], float]:
     """The `k` strongest parts, strongest first, and the points of all the others together.
 
@@ -99,19 +103,21 @@ def strongest(
         values: what the measures read, NaN unknown.
         points: what each part adds.
         k: how many to name; fewer come back where the others hardly count.
+        said: words by place of what was named of these values before; more are added.
 
     Returns:
         Drivers with points rounded to hundredths, and a rest that is not: together they sum to what `points` do.
     """
     sizes = list(map(abs, points))
+    said = {} if said is None else said
     drivers = []
     for place in sorted(range(len(points)), key=sizes.__getitem__, reverse=True)[:k]:
         if sizes[place] < _LEAST:
             break
         part = parts[place]
-        drivers.append(
-            Driver(part, SPECIAL.get(part, part), round(points[place], 2))
-            if isinstance(part, str)
-            else Driver(part.name, words(part, values[place]), round(points[place], 2), part.dimension)
-        )
+        if isinstance(part, str):
+            drivers.append(Driver(part, SPECIAL.get(part, part), round(points[place], 2)))
+            continue
+        text = said.get(place) or said.setdefault(place, words(part, values[place]))
+        drivers.append(Driver(part.name, text, round(points[place], 2), part.dimension))
     return drivers, math.fsum(points) - math.fsum([driver.points for driver in drivers])

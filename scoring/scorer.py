@@ -7,7 +7,7 @@ customer of whom nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -126,15 +126,18 @@ class Scorer:
             predictions={**{name: chances[:, place] for place, name in enumerate(EXPERTS)}, MIX: chance},
         )
 
-    def say(self, values: Floats, points: Floats, k: int) -> tuple[list[Driver], float]:
+    def say(
+        self, values: Sequence[float], points: Sequence[float], k: int, said: dict[int, str]
+    ) -> tuple[list[Driver], float]:
         """The `k` strongest drivers of one account in words, and the points of the rest.
 
         Args:
             values: (M,) its row of the values that were scored.
             points: (C,) its row of `Scores.points`.
             k: how many to name at most.
+            said: words for these values, by place; empty at first.
         """
-        return strongest(self._parts, values.tolist(), points.tolist(), k)
+        return strongest(self._parts, values, points, k, said)
 
     def _judge(self, values: Floats, found: Floats) -> tuple[Floats, Floats]:
         """Log odds by measure in the mix (n, C; the last column empty), and of each expert by itself (n, E)."""

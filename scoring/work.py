@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -177,35 +178,49 @@ class Work:
             return
         scorer, scores = judged.scorer, judged.scores
         since, learned = self._since(judged, moved)
-        for each, place in enumerate(moved.tolist()):
-            account, row = self.draft.ids[int(judged.places[place])], judged.rows[place]
-            health = float(scores.health[place])
-            drivers, rest = scorer.say(judged.values[place], scores.points[place], _NAMED)
-            was = None if np.isnan(row["published"]) else float(row["published"])
+        told = zip(
+            judged.places[moved].tolist(),
+            judged.now[moved].tolist(),
+            judged.values[moved].tolist(),
+            scores.health[moved].tolist(),
+            scores.band[moved].tolist(),
+            scores.risk[moved].tolist(),
+            scores.points[moved].tolist(),
+            judged.rows["published"][moved].tolist(),
+            judged.rows["band"][moved].tolist(),
+            since.tolist(),
+            learned.tolist(),
+            strict=True,
+        )
+        for place, now, values, health, band, risk, points, published, was_band, changes, taught in told:
+            account = self.draft.ids[place]
+            said: dict[int, str] = {}
+            drivers, rest = scorer.say(values, points, _NAMED, said)
+            was = None if math.isnan(published) else published
             movers: list[Driver] = []
             if was is not None:
-                movers, _ = scorer.say(judged.values[place], since[each], _MOVERS)
-                movers += _others(health - was - float(since[each].sum()), float(learned[each]))
+                movers, _ = scorer.say(values, changes, _MOVERS, said)
+                movers += _others(health - was - math.fsum(changes), taught)
                 movers.sort(key=lambda driver: -abs(driver.points))
             self.healths.append(
                 Health(
                     account=account,
-                    at=float(judged.now[place]),
+                    at=now,
                     health=health,
-                    band=BANDS[scores.band[place]],
-                    risk=float(scores.risk[place]),
+                    band=BANDS[band],
+                    risk=risk,
                     base=scores.base,
                     drivers=drivers,
                     rest=rest,
                     was=was,
-                    was_band=None if row["band"] == NO_BAND else BANDS[row["band"]],
+                    was_band=None if was_band == NO_BAND else BANDS[was_band],
                     moved_by=movers[:_MOVERS],
                     causes=list(causes.get(account, ())),
                     config_version=self.rules.config_version,
                     model_version=scorer.version,
                 )
             )
-            self._driver[int(judged.places[place])] = drivers[0].text if drivers else ""
+            self._driver[place] = drivers[0].text if drivers else ""
 
     def _since(self, judged: _Judged, moved: Integers) -> tuple[Floats, Floats]:
         """Points each part moved since the last row of the ledger (n, C), and what a newer model moved (n,)."""

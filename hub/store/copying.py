@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import psycopg
+from psycopg.types.string import StrBinaryDumper
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
+Row = tuple[Any, ...]
 _TYPES: Final[tuple[tuple[type[TypeEngine[Any]], str], ...]] = (
     (BigInteger, "int8"),
     (Integer, "int4"),
@@ -68,7 +70,7 @@ def follow(engine: Engine) -> None:
     event.listen(engine, "rollback", _rolled_back)
 
 
-def copy_rows(connection: Connection, statement: Insert, rows: Sequence[tuple[Any, ...]]) -> int:
+def copy_rows(connection: Connection, statement: Insert, rows: Sequence[Row]) -> int:
     """Run an insert once per tuple; returns how many rows it touched. Each key stands in `rows` once.
 
     Raises:
@@ -80,6 +82,7 @@ def copy_rows(connection: Connection, statement: Insert, rows: Sequence[tuple[An
     assert isinstance(raw, psycopg.Connection)  # noqa: S101 - for the type checker
     try:
         with raw.cursor() as cursor:
+            cursor.adapters.register_dumper(str, StrBinaryDumper)  # in C; ours of the connection looks for NULs
             if way.beside in beside.used:
                 cursor.execute(f"delete from {way.beside}".encode())
             elif way.beside and way.beside not in beside.kept | beside.new:
@@ -87,7 +90,7 @@ def copy_rows(connection: Connection, statement: Insert, rows: Sequence[tuple[An
                 beside.new.add(way.beside)
             with cursor.copy(way.copy.encode()) as copy:
                 copy.set_types(way.types)
-                for row in rows:
+                for row in _storable(rows):
                     copy.write_row(row)
             if way.beside:
                 beside.used.add(way.beside)
@@ -100,6 +103,13 @@ def copy_rows(connection: Connection, statement: Insert, rows: Sequence[tuple[An
         raise DBAPIError.instance(
             way.copy, None, error, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
         ) from error
+
+
+def _storable(rows: Sequence[Row]) -> Sequence[Row]:
+    """Texts without NUL characters, which PostgreSQL cannot hold: hardly any has one."""
+    if "\0" not in "".join([value for row in rows for value in row if type(value) is str]):
+        return rows
+    return [tuple(value.replace("\0", "") if type(value) is str else value for value in row) for row in rows]
 
 
 def _way(connection: Connection, statement: Insert) -> _Way:

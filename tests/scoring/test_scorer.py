@@ -157,7 +157,7 @@ def test_no_accounts_are_no_trouble():
 def test_what_it_says_sums_to_health(scorer, values, k):
     scores = judge(scorer, values)
     for i, row in enumerate(values):
-        drivers, rest = scorer.say(row, scores.points[i], k)
+        drivers, rest = scorer.say(row.tolist(), scores.points[i].tolist(), k, {})
         assert scores.base + sum(d.points for d in drivers) + rest == pytest.approx(scores.health[i], abs=1e-9)
         assert all(type(d.points) is float for d in drivers)
 
