@@ -89,7 +89,7 @@ def summary(numbers: Sequence[float]) -> str:
 
 
 def _result(row: Row) -> str:
-    return f"{len(row.wrong)} violations" if row.wrong else "holds"
+    return f"{len(row.wrong)} violation{'s' * (len(row.wrong) > 1)}" if row.wrong else "holds"
 
 
 def _commit() -> str:
