@@ -44,7 +44,10 @@ UPSERT_CONTACT: Final = _CONTACT.on_conflict_do_update(
 _P, _C, _E = schema.profiles.c, schema.contacts.c, schema.entities.c
 _BEFORE: Final = Among(select(_P.account, _P.facts, _P.mrr, _P.currency), _P.account)
 _NAMES: Final = Among(select(_P.account, _P.name).where(_P.name.is_not(None)), _P.account)
-_MET: Final = Among(select(_C.reference, _C.account, _C.last_seen_at, _C.facts), _C.reference)
+_MET: Final = Among(  # locked, in one order: a person may be of two customers, and those of two workers
+    select(_C.reference, _C.account, _C.last_seen_at, _C.facts).order_by(_C.reference).with_for_update(),
+    _C.reference,
+)
 _PAID: Final = Among(select(_E.account, _E.reference, _E.state).where(_E.kind == "subscription"), _E.account)
 decode: Final = msgspec.json.Decoder(Facts).decode
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -266,3 +268,27 @@ def test_a_merge_passed_on_for_another_that_was_taken_back_comes_back_to_its_acc
     three.settle()
     assert accounts(three) == {FIRST, SECOND}
     assert (usage(three, FIRST), usage(three, SECOND)) == pytest.approx((1.0, 3.0), rel=1e-2)
+
+
+@server
+def test_what_two_workers_are_told_of_one_person_at_once_is_all_kept(company, tmp_path):
+    def told(worker, of, **facts):
+        of_person = event("email.received", id=f"{of}:{facts}", account=f"acme:customer:{of}", contact="acme:user:ada")
+        record = company.record(of, msgspec.structs.replace(of_person, properties=facts))
+        return lambda connection: company.workers[worker].step(connection, [record])
+
+    company.database.write(lambda c: told(0, FIRST)(c).write(c)).result()
+    decided = threading.Event()
+
+    def slow(connection):
+        step = told(0, FIRST, contact_name="Ada")(connection)
+        decided.set()
+        time.sleep(0.5)  # the other is quicker, if it may be
+        step.write(connection)
+
+    with Database(engines.url(tmp_path)) as other:
+        first = company.database.write(slow)
+        decided.wait(10)
+        other.write(lambda c: told(1, SECOND, email="ada@acme.com")(c).write(c)).result()
+        first.result()
+    assert company.rows(select(schema.contacts.c.name, schema.contacts.c.email)) == [("Ada", "ada@acme.com")]
