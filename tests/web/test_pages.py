@@ -204,7 +204,8 @@ def test_what_is_being_taken_over_is_no_alarm(filled):
         ]
 
     page = Asker(context(filled, **many(processes=moving))).ask("/streams").text
-    assert "are being taken over. That takes seconds." in words(page)
+    rooms = "scoring.rescore, success.alerts, sinks.fields, sinks.alerts, ingest.dead_letters"
+    assert f"Partitions of {rooms} are being taken over. That takes seconds." in words(page)
     assert 'class="halt"' not in page
     assert 'aria-label="Everything flows"' in page
 

@@ -138,10 +138,10 @@ def _together(halts: Sequence[Halt]) -> list[tuple[Halt, str]]:
 
 
 def _alike(gaps: Sequence[Gap]) -> list[tuple[Gap, str]]:
-    """Gaps of one kind, with the names of all that they are about."""
+    """Gaps of one kind, with the names of all that they are about; where it passes by itself, details do not matter."""
 
     def same(gap: Gap) -> tuple[bool, str, str]:
-        return not gap.red, gap.of, gap.partitions or ("some" if gap.since else "nobody")
+        return not gap.red, gap.of, (gap.partitions or ("all" if gap.since else "nobody")) if gap.red else ""
 
     return [
         (of[0], ", ".join(gap.name for gap in of))
