@@ -84,17 +84,17 @@ async def _serve(
     with _at_once():
         hub = Hub(settings, vendors, role, probes)
 
-    def began() -> None:
-        if as_json:
-            print_json({"url": hub.url, "data": str(settings.data)})
-        aside.print(_begun(hub))
-        if role.faces and not hub.configured.sources:
-            aside.print("[yellow]◆[/] no source is configured yet: `pulsehub plugins` lists what could be")
-        for name, meant in misspelt(vendors, [plugin.name for plugin in hub.registry.plugins]).items():
-            aside.print(f"[yellow]◆[/] nobody reads {plain(name)}: is it {plain(meant)}?")
+        def began() -> None:
+            if as_json:
+                print_json({"url": hub.url, "data": str(settings.data)})
+            aside.print(_begun(hub))
+            if role.faces and not hub.configured.sources:
+                aside.print("[yellow]◆[/] no source is configured yet: `pulsehub plugins` lists what could be")
+            for name, meant in misspelt(vendors, [plugin.name for plugin in hub.registry.plugins]).items():
+                aside.print(f"[yellow]◆[/] nobody reads {plain(name)}: is it {plain(meant)}?")
 
-    with stopping() as stop:
-        await attend(hub, stop, cut, began)
+        with stopping() as stop:  # takes the signals over
+            await attend(hub, stop, cut, began)
 
 
 async def attend(hub: Hub, stop: asyncio.Event, cut: Cut, began: Callable[[], None] = lambda: None) -> None:
@@ -191,9 +191,17 @@ async def until(stop: asyncio.Event, hub: Hub) -> str | None:
 
 @contextmanager
 def _at_once() -> Iterator[None]:
-    """Let a signal end the process where it stands: nothing has begun, and what is asked of servers may take long."""
+    """Let a signal end the process where it stands: nothing has begun, and what is asked of servers may take long.
+
+    By a handler of ours: the first process of a container is not ended by what nobody handles.
+    """
+
+    def end(number: int, _frame: object) -> None:
+        os.write(2, b"stopped: nothing had begun\n")
+        os._exit(130 if number == signal.SIGINT else 0)
+
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    before = [signal.signal(number, end) for number in numbers]
     try:
         yield
     finally:
