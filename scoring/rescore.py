@@ -295,8 +295,11 @@ class Rescore:
         if not self._by_events:
             due |= accounts.checked_at <= now - _HOURLY
         slots = np.flatnonzero(due & held)
-        order = np.argsort(np.where(rows["scored_at"][slots] == 0.0, 0.0, accounts.checked_at[slots]), kind="stable")
-        return slots[order[:_SLICE]]
+        seen = np.where(rows["scored_at"][slots] == 0.0, 0.0, accounts.checked_at[slots])
+        if len(slots) > _SLICE:  # to sort a million of them is a tenth of the time until the next look
+            first = np.argpartition(seen, _SLICE)[:_SLICE]
+            slots, seen = slots[first], seen[first]
+        return slots[np.argsort(seen, kind="stable")]
 
     def _now(self, partition: int, wall: float) -> float:
         return self._clocks.get(partition, wall) if self._by_events else wall

@@ -86,6 +86,24 @@ class Layout:
         return out
 
 
+def picked(rows: Rows, places: Any) -> Rows:
+    """A copy of the rows at these places (indices or flags).
+
+    NumPy copies a structure field by field; as the plain bytes that it is, it takes an eighth of the time.
+    """
+    found: Rows = _plain(rows)[places].view(rows.dtype)
+    return found
+
+
+def lay(rows: Rows, places: Any, new: Rows) -> None:
+    """Put rows of the same structure at these places (indices, flags or a slice)."""
+    _plain(rows)[places] = _plain(new)
+
+
+def _plain(rows: Rows) -> Any:
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize)))
+
+
 def described(description: str) -> np.dtype[Any]:
     """The structure that `Layout.description` described."""
     return np.dtype([(str(f[0]), str(f[1]), *map(tuple, f[2:])) for f in msgspec.json.decode(description)])
