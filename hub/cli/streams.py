@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from hub.cli import context
 from hub.cli.output import Json, Styled, answer, aside, plain, print_json, print_table
 from hub.sdk.errors import HubError
 from hub.settings import Settings
-from hub.store import schema
 from hub.store.database import Database
 from hub.store.heartbeats import Process, alive
 from hub.streams import belonging
@@ -23,8 +22,14 @@ from hub.streams.log import Reads
 from hub.streams.opening import look_at
 from hub.streams.sqlite.logfile import LogReader
 from hub.streams.topics import ALL, DAY
+from hub.streams.unread import unread
+from hub.web.words import span
+
+if TYPE_CHECKING:
+    from hub.streams.kafka.describing import Kept
 
 _FAMILIAR: Final = 1024.0
+_LONG: Final = 60.0  # seconds that a record may wait before it is colored
 
 
 def streams(
@@ -39,6 +44,7 @@ def streams(
             "--adopt", help="From now on the database belongs to this log; the one it belonged to is lost, or moved."
         ),
     ] = False,
+    by_partition: Annotated[bool, typer.Option("--by-partition", help="The lag of each partition, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """List topics, and rooms with their lag and who holds their partitions."""
@@ -49,9 +55,9 @@ def streams(
         with log_of(settings, database) as log:
             given = give_up(database, log) if give_lost_up else {}
             with database.read() as connection:
-                rooms = _rooms(connection, log, alive(connection))
+                rooms = _rooms(connection, log, alive(connection), by_partition=by_partition)
             gone = lost(database, log)
-            topics = _topics(log)
+            topics = _topics(log, _kept(settings))
             place = log.place
     if as_json:
         print_json(
@@ -70,7 +76,7 @@ def streams(
     answer.print(f"{place}, {log.partitions} partitions of each topic", markup=False)
     answer.print()
     print_table(
-        ("topic", "records", "ever", "kept for", "size"),
+        ("topic", "records", "ever", "kept for", "size", "replicas"),
         [
             (
                 one["topic"],
@@ -78,6 +84,7 @@ def streams(
                 f"{one['ever']:,}",
                 f"{one['retention_days']:g} days" + (", newest of a key" if one["compact"] else ""),
                 _bytes(one["bytes"]),
+                _replicas(one),
             )
             for one in topics
         ],
@@ -85,10 +92,17 @@ def streams(
     )
     answer.print()
     print_table(
-        ("room", "reads", "lag", "partitions"),
-        [(one["room"], one["topic"], _lag(one["lag"]), _held(one["held"])) for one in rooms],
+        ("room", "reads", "lag", "waits", "partitions"),
+        [(one["room"], one["topic"], _lag(one["lag"]), _waits(one["seconds"]), _held(one["held"])) for one in rooms],
         "No room has read anything yet: `pulsehub up`, or `pulsehub worker`, runs them.",
     )
+    if by_partition:
+        answer.print()
+        print_table(
+            ("room", "partition", "lag"),
+            [(one["room"], partition, _lag(many)) for one in rooms for partition, many in one["lags"].items() if many],
+            "No partition has anything left to read.",
+        )
     for (room, topic), many in gone.items():
         answer.print(f"[red]▼[/] {room}: {many:,} records of {topic} are gone unread; `--give-up` goes on without")
 
@@ -114,12 +128,22 @@ def _adopt(settings: Settings, database: Database) -> None:
         aside.print(f"{plain(database.name)} belongs to {plain(log.place)} now: the next start goes on there")
 
 
-def _topics(log: Reads) -> list[dict[str, Any]]:
-    """Of each topic: records kept, records ever, retention, and bytes where the log knows."""
+def _kept(settings: Settings) -> Mapping[str, Kept]:
+    """How Kafka keeps each topic; nothing of a file."""
+    if not settings.stream.startswith("kafka:"):
+        return {}
+    from hub.streams.kafka.broker import Broker  # noqa: PLC0415 - a file needs none of it
+    from hub.streams.kafka.describing import describe  # noqa: PLC0415
+
+    return describe(Broker.at(settings.stream), [spec.name for spec in ALL]).topics
+
+
+def _topics(log: Reads, kept: Mapping[str, Kept]) -> list[dict[str, Any]]:
+    """Of each topic: records kept, records ever, retention, and bytes or replicas where the log knows."""
     sizes = log.sizes() if isinstance(log, LogReader) else {}
     found = []
     for spec in ALL:
-        starts, ends = log.starts(spec.name), log.ends(spec.name)
+        starts, ends, how = log.starts(spec.name), log.ends(spec.name), kept.get(spec.name)
         found.append(
             {
                 "topic": spec.name,
@@ -129,33 +153,46 @@ def _topics(log: Reads) -> list[dict[str, Any]]:
                 "retention_days": spec.retention / DAY,
                 "compact": spec.compact,
                 "bytes": sizes.get(spec.name, 0) if isinstance(log, LogReader) else None,
+                "replicas": how and how.replicas,
+                "in_sync": how and how.in_sync,
+                "min_in_sync": how and how.least,
             }
         )
     return found
 
 
-def _rooms(connection: Connection, log: Reads, processes: Sequence[Process]) -> list[dict[str, Any]]:
-    """Of each room: its lag in records, and by process the partitions it says it holds."""
-    table = schema.offsets
-    stood: defaultdict[tuple[str, str], dict[int, int]] = defaultdict(dict)
-    for room, topic, partition, next_ in connection.execute(
-        select(table.c.room, table.c.topic, table.c.partition, table.c.next).order_by(table.c.room, table.c.topic)
-    ):
-        stood[room, topic][partition] = next_
-    ends = {topic: log.ends(topic) for topic in {topic for _, topic in stood}}
+def _rooms(
+    connection: Connection, log: Reads, processes: Sequence[Process], *, by_partition: bool
+) -> list[dict[str, Any]]:
+    """Of each room: its lag in records and in seconds, and by process the partitions it says it holds."""
+    now = time.time()
     return [
         {
-            "room": room,
-            "topic": topic,
-            "lag": sum(end - places.get(partition, 0) for partition, end in ends[topic].items()),
+            "room": one.room,
+            "topic": one.topic,
+            "lag": sum(one.records.values()),
+            "seconds": max(0.0, now - one.since) if one.since is not None else 0.0,
+            **({"lags": dict(sorted(one.records.items()))} if by_partition else {}),
             "held": {
-                one.id: sorted(one.state.get("rooms", {}).get(room, ()))
-                for one in processes
-                if one.state.get("rooms", {}).get(room)
+                process.id: sorted(process.state.get("rooms", {}).get(one.room, ()))
+                for process in processes
+                if process.state.get("rooms", {}).get(one.room)
             },
         }
-        for (room, topic), places in stood.items()
+        for one in unread(connection, log)
     ]
+
+
+def _replicas(one: Mapping[str, Any]) -> Styled:
+    """How many there are, and those that have all of it if that is fewer; a dash where it is a file."""
+    if one["replicas"] is None:
+        return Styled("–")
+    short = one["in_sync"] < one["replicas"]
+    return Styled(f"[yellow]{one['replicas']}, {one['in_sync']} in sync[/]" if short else str(one["replicas"]))
+
+
+def _waits(seconds: float) -> Styled:
+    return Styled(f"[yellow]{span(seconds)}[/]" if seconds >= _LONG else span(seconds) if seconds else "–")
 
 
 def _lag(records: int) -> Styled:

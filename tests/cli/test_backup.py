@@ -105,6 +105,12 @@ def test_streams_tells_topics_rooms_and_lag(scored, tmp_path):
     assert (topics["events"]["ever"], topics["events"]["retention_days"], told["partitions"]) == (230, 7.0, 8)
     assert topics["events"]["bytes"] > 230
     assert (rooms["scoring.rescore"]["lag"], rooms["scoring.rescore"]["held"]) == (30, {})
+    assert 0.0 < rooms["scoring.rescore"]["seconds"] < 60.0
+    assert rooms["ingest.dead_letters"]["seconds"] == 0.0
+    assert "lags" not in rooms["scoring.rescore"]
+    (asked,) = [one for one in document(ours.data, "streams", "--by-partition")["rooms"] if one["topic"] == "events"]
+    assert (len(asked["lags"]), sum(asked["lags"].values())) == (8, 30)
+    assert topics["events"]["replicas"] is None
     words = pulsehub(ours.data, "streams").stdout
     assert "scoring.rescore" in words
     assert "nobody" in words

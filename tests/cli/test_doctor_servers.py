@@ -1,6 +1,7 @@
 """What the doctor says of an installation on servers: who works on it, how far behind it is, how its log is kept."""
 
 import asyncio
+import re
 import socket
 import time
 from dataclasses import replace
@@ -19,7 +20,7 @@ from hub.worker.roles import READS
 from tests import engines
 from tests.backup import kit
 from tests.cli.test_doctor import examined, large, says  # noqa: F401 - a fixture
-from tests.e2e.kit import document
+from tests.e2e.kit import document, pulsehub
 from tests.engines import engine  # noqa: F401 - a fixture
 from tests.streams.kafka.cluster import cluster
 
@@ -166,3 +167,19 @@ def test_what_all_topics_have_in_common_is_said_once():
     found = [one.says for one in broker._topics(cluster) if "three are safe" in one.says]
     assert len(found) == 1
     assert found[0].startswith("every topic")
+
+
+@on_servers
+def test_streams_tells_how_long_records_wait_where_and_on_how_many_brokers(large):  # noqa: F811
+    with kit.opened(large) as (_, log):
+        came = time.time() - 5_000
+        log.append([Entry("events", p, b"k", b"v", came + p) for p in (1, 1, 3)]).result(30)
+    given = {"PULSEHUB_DATABASE_URL": large.database, "PULSEHUB_BROKER_URL": large.stream}
+    told = document(large.data, "streams", "--by-partition", settings=given)
+    (events,) = [one for one in told["topics"] if one["topic"] == "events"]
+    assert (events["replicas"], events["in_sync"], events["min_in_sync"]) == (1, 1, 1)
+    (scoring,) = [one for one in told["rooms"] if one["room"] == "scoring.rescore"]
+    assert scoring["lags"] == {"0": 0, "1": 2, "2": 0, "3": 1}
+    assert 4_990 < scoring["seconds"] < 5_100
+    words = pulsehub(large.data, "streams", settings=given).stdout
+    assert re.search(r"scoring\.rescore +events +3 +8[345] min +nobody", words), words

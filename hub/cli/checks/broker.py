@@ -21,9 +21,7 @@ _Finding = tuple[str, str]  # state, what to say
 
 
 def broker(settings: Settings) -> Iterator[Check]:
-    """Everything about the cluster that the settings name; nothing where the log is a file."""
-    if not settings.stream.startswith("kafka:"):
-        return
+    """Everything about the cluster that the settings name."""
     try:
         cluster = describe(Broker.at(settings.stream), [spec.name for spec in ALL])
     except ConfigError as error:

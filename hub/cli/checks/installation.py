@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.cli.checks import Check, broker, fleet, servers
+from hub.cli.checks import Check, fleet, servers
 from hub.sdk.errors import HubError
 from hub.settings import Settings
 from hub.store import schema, versions
@@ -40,13 +40,21 @@ class Examined(NamedTuple):
 
 def examine(settings: Settings) -> Examined:
     """Look at all of it, changing nothing."""
-    checks = list(broker.broker(settings))
+    checks = list(_broker(settings))
     try:
         counted = _examine(settings, checks)
     except (HubError, SQLAlchemyError) as error:
         checks.append(Check("installation", "wrong", str(getattr(error, "orig", None) or error)))
         counted = _NOTHING
     return Examined(counted, checks)
+
+
+def _broker(settings: Settings) -> Iterable[Check]:
+    if not settings.stream.startswith("kafka:"):
+        return ()
+    from hub.cli.checks.broker import broker  # noqa: PLC0415 - a file needs none of it
+
+    return broker(settings)
 
 
 def _examine(settings: Settings, checks: list[Check]) -> Books:
