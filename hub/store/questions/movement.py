@@ -141,4 +141,5 @@ def band_since(connection: Connection, account: str) -> float | None:
         .subquery()
     )
     asked = select(func.max(newest.c.at)).where(newest.c.was_band.is_distinct_from(newest.c.band))
-    return connection.scalar(asked)
+    found: float | None = connection.scalar(asked)
+    return found
