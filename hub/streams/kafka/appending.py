@@ -138,13 +138,15 @@ class Appending:
         parts, lane.waiting = lane.waiting, []
         try:
             await self._deliver(place, [entry for _, entries in parts for entry in entries])
-        except (KafkaError, OSError, TimeoutError) as error:
+        except BaseException as error:  # whatever it was, nobody may be told that these are there
             self._outage.begin(say(error))
             failed = LogError(f"cannot append to {place[0]} at {self._broker.place}: {say(error)}")
             parts += lane.waiting
             lane.waiting = []
             for append, _ in parts:
                 append.error = failed
+            if not isinstance(error, Exception):
+                raise
         else:
             self._outage.over()
         finally:

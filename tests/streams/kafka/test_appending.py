@@ -8,9 +8,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from hub.sdk.errors import ConfigError
+from hub.streams.kafka.appending import Appending
 from hub.streams.kafka.broker import Broker
 from hub.streams.kafka.declaring import Admin
-from hub.streams.log import Entry
+from hub.streams.log import Entry, LogError
 from hub.streams.opening import open_log
 from hub.streams.testing import run_until_idle
 from hub.streams.topics import EVENTS
@@ -104,3 +106,18 @@ def test_what_whoever_operates_the_broker_set_stays_when_a_hub_starts(place, url
     again.declare(EVENTS)
     again.close()
     append_compressed(place, url, CODECS["lz4"])
+
+
+@pytest.mark.parametrize("error", [ConfigError("cannot read ca="), RuntimeError("a mistake of ours"), KeyError("x")])
+def test_what_was_not_sent_is_not_acknowledged_whatever_came_between(place, monkeypatch, error):
+    append(place, b"before")
+
+    async def unready(_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Appending, "_ready", unready)
+        with pytest.raises(LogError, match=type(error).__name__):
+            append(place, b"meanwhile")
+    append(place, b"after")
+    assert [record.value for record in place.log.read("events", {0: 0}, 10)] == [b"before", b"after"]
