@@ -54,14 +54,16 @@ def moves(url: str, after: float = 0.0) -> list[Move]:
 
 
 def wrong(found: list[Move]) -> Iterator[str]:
-    """Whether a partition was ever applied by two, or went back."""
+    """Whether a partition was ever applied by two, or went back. Epochs are drawn, so none may come a second time."""
     epochs: dict[tuple[str, str, int], int] = {}
     nexts: dict[tuple[str, str, int], int] = {}
     owners: dict[tuple[str, str, int, int], str] = {}
     for move in found:
         place = (move.room, move.topic, move.partition)
-        if move.epoch < epochs.get(place, 0) or move.was_epoch > move.epoch:
-            yield f"{place}: the epoch went from {epochs[place]} to {move.epoch}"
+        if move.epoch != epochs.get(place, move.was_epoch) and (*place, move.epoch) in owners:
+            yield f"{place}: epoch {move.epoch} came again"
+        if move.was_epoch != epochs.get(place, move.was_epoch):
+            yield f"{place}: epoch {epochs[place]} became {move.was_epoch} unseen"
         if move.next < nexts.get(place, 0):
             yield f"{place}: went back from {nexts[place]} to {move.next}"
         epochs[place], nexts[place] = move.epoch, move.next

@@ -355,6 +355,6 @@ def moved(company: Company, at: float) -> list[float]:
     for move in seen:
         place = (move.room, move.topic, move.partition)
         owner = before.get(place)
-        if owner and owner.who not in living and move.at >= at and move.epoch > owner.epoch:
+        if owner and owner.who not in living and move.at >= at and move.epoch != owner.epoch:
             found.setdefault(place, move.at - at)
     return list(found.values())

@@ -54,6 +54,12 @@ def test_a_partition_applied_by_two_is_seen():
     assert "epoch 1 of a was used by b" in said
 
 
+def test_a_claim_that_comes_back_after_another_is_seen():
+    first, second = move("a", 0, 0, 0, 9), move("b", 0, 0, 9, 4)
+    assert not [*history.wrong([first, second])]
+    assert [*history.wrong([first, second, move("a", 0, 0, 4, 9)])]
+
+
 def test_a_partition_that_goes_back_is_seen():
     (said,) = history.wrong([move("a", 0, 5, 1, 1), move("a", 5, 4, 1, 1)])
     assert "went back from 5 to 4" in said
