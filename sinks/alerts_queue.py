@@ -14,7 +14,7 @@ from hub.sdk.contracts import Delivery
 from hub.sdk.events import Scalar
 from hub.store.schema import alerts
 from sinks.outcomes import Settled
-from sinks.queue import Item
+from sinks.queue import Item, asked
 from sinks.words import name_of, subject
 
 LIFE: Final = 3 * 86_400.0  # an alert that could not be sent for three days is no news any more
@@ -68,7 +68,7 @@ class AlertsQueue:
         """Alerts taken but not sent yet."""
         rows = connection.execute(
             select(alerts)
-            .where(alerts.c.sink == self._sink, alerts.c.state == "pending", alerts.c.next_at <= now)
+            .where(alerts.c.sink == self._sink, alerts.c.state == "pending", asked(alerts.c.next_at, now))
             .order_by(alerts.c.key),
         )
         found: dict[str, list[Item]] = defaultdict(list)

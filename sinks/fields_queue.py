@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, exists, null, sel
 from hub.sdk.contracts import Delivery
 from hub.store.schema import desired, merges
 from sinks.outcomes import Settled
-from sinks.queue import Item
+from sinks.queue import Item, asked
 
 _THIS = and_(desired.c.sink == bindparam("b_sink"), desired.c.account == bindparam("b_account"))
 # the row may have moved on while its push was under way: to another value, or to another record over there
@@ -101,7 +101,7 @@ class FieldsQueue:
         """Accounts whose push is not done yet, with the value that was pushed."""
         rows = connection.execute(
             select(desired)
-            .where(desired.c.sink == self._sink, desired.c.state == "pending", desired.c.next_at <= now)
+            .where(desired.c.sink == self._sink, desired.c.state == "pending", asked(desired.c.next_at, now))
             .order_by(desired.c.account),
         )
         found: dict[str, list[Item]] = defaultdict(list)

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from hub.sdk.contracts import Ok, Outcome, Pending, Reject, Retry
 from sinks.backoff import wait
-from sinks.queue import Item
+from sinks.queue import SELDOM, Item
 
 JOB_LIFE: Final = 3_600.0  # Zendesk forgets its jobs after an hour; nobody's last longer
 NO_OUTCOME: Final = "the sink gave no outcome for this record"
@@ -73,7 +73,7 @@ def _wait_for(item: Item, job: str, now: float, rng: Random) -> Settled:
     took = now - item.pushed_at
     if took > JOB_LIFE:
         return _again(item, f"job {job} was not done after {JOB_LIFE / 60:.0f} minutes", None, now, rng)
-    return Settled(item, "pending", item.attempts, now + min(30.0, max(1.0, took / 4)), job=job)
+    return Settled(item, "pending", item.attempts, now + min(SELDOM, max(1.0, took / 4)), job=job)
 
 
 def _again(item: Item, reason: str, after: float | None, now: float, rng: Random) -> Settled:

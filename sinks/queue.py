@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, or_
 
 from hub.sdk.contracts import Delivery
 
 if TYPE_CHECKING:
     from sinks.outcomes import Settled
+
+SELDOM: Final = 30.0  # seconds between questions after a job, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,11 @@ class Item:
     pushed_at: float
     expires_at: float | None = None
     job: str | None = None
+
+
+def asked(next_at: ColumnElement[Any], now: float) -> ColumnElement[bool]:
+    """Whether a job is to be asked after: it is time, or a clock that has been set back since said when."""
+    return or_(next_at <= now, next_at > now + SELDOM)
 
 
 class Queue(Protocol):

@@ -224,6 +224,17 @@ def test_a_job_is_asked_after_until_it_is_done(database: Database) -> None:
     assert len(crm.calls) == 1
 
 
+def test_a_job_is_asked_after_though_the_clock_was_set_back(database: Database) -> None:
+    crm = Crm()
+    bench = _ready(database, crm)
+    crm.behave = lambda d: [hub.Pending("j1")]
+    bench.push()
+    crm.jobs["j1"] = [hub.Ok()]
+    bench.clock.now -= 7_200
+    bench.push()
+    assert bench.rows()[0].state == "shown"
+
+
 def test_a_job_is_not_overtaken_by_a_newer_value(database: Database) -> None:
     crm = Crm()
     bench = _ready(database, crm)
