@@ -79,10 +79,10 @@ class Point(Fault):
         if self.point.endswith("an append"):  # doors append what they take, workers what they say
             among = [*company.webs, *company.workers]
         victim = chance.choice([one for one in among if one.wanted])
-        victim.fuse = f"{self.point}:{chance.randint(1, 20 if 'claiming' not in self.point else 3)}"
+        victim.fuse = f"{self.point}:{chance.randint(1, 8 if 'claiming' not in self.point else 3)}"
         fuse, lives = victim.fuse, victim.lives
         victim.kill()  # the next life has the fuse
-        until = time.monotonic() + 25
+        until = time.monotonic() + 40
         while victim.lives < lives + 2 and time.monotonic() < until:
             time.sleep(0.05)
         if victim.lives < lives + 2:
