@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select, update
 from hub.sdk.errors import ConfigError
 from hub.store import schema
 from hub.store.database import Database
+from hub.store.expendable.naming import begin_anew
 from hub.streams import belonging
 from hub.streams.accounting import SCORING, note_given_up
 from hub.streams.log import Log, Reads
@@ -163,7 +164,8 @@ def _stood(connection: Connection) -> Mapping[str, Mapping[int, int]]:
 
 
 def _catch_up(connection: Connection, stood: Mapping[str, Mapping[int, int]]) -> None:
-    """What a slower room had yet to read is lost with the log: it must not wait for it."""
+    """What a slower room had yet to read is lost with the log: it must not wait for it, and may come again."""
+    begin_anew(connection)
     for topic, places in stood.items():
         for partition, next_ in places.items():
             here = (_OFFSETS.c.topic == topic) & (_OFFSETS.c.partition == partition) & (_OFFSETS.c.next < next_)

@@ -106,6 +106,8 @@ class Engine:
     async def start(self) -> None:
         """Begin; on files, return once all partitions are claimed and all accounts loaded."""
         await self.streams.start()
+        if self.expendable.configured:  # a log that began anew has forgotten what Redis knows by the name until now
+            self.expendable.name = await asyncio.to_thread(name_of, self.database)
         calm()
         self.relay.start()
         if SCORING in self.role.rooms:

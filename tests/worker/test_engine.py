@@ -97,3 +97,20 @@ def test_an_engine_that_cannot_be_built_lets_go_of_the_folder(tmp_path):
         engine(Settings(data=tmp_path))
     with Lock(tmp_path):
         pass
+
+
+def test_doors_forget_which_ids_were_in_a_log_that_is_lost(tmp_path):
+    away = "redis://127.0.0.1:1"  # nobody is there: only what things are called counts
+    settings, _ = load({"PULSEHUB_DATA": str(tmp_path), "PULSEHUB_REDIS_URL": away})
+
+    async def name():
+        async with engine(settings) as running:
+            append(running, range(10))
+            assert await running.drained(20)
+            return running.expendable.name
+
+    before = asyncio.run(name())
+    assert asyncio.run(name()) == before
+    for file in tmp_path.glob("streams.db*"):
+        file.unlink()
+    assert asyncio.run(name()) != before

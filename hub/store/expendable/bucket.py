@@ -50,7 +50,7 @@ class Bucket:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._expendable = expendable
-        self._key = expendable.key("pace", name)
+        self._name = name
         self._rate = rate
         self._burst = burst
         self._own = _Own(rate, burst, clock)
@@ -60,8 +60,8 @@ class Bucket:
 
         More than the bucket holds is as much as it holds.
         """
-        n = min(n, self._burst)
-        wait = self._expendable.ask(lambda redis: float(redis.eval(_TAKE, 1, self._key, self._rate, self._burst, n)))
+        n, key = min(n, self._burst), self._expendable.key("pace", self._name)
+        wait = self._expendable.ask(lambda redis: float(redis.eval(_TAKE, 1, key, self._rate, self._burst, n)))
         if wait is None:
             return self._own.take(n)
         if wait == 0:

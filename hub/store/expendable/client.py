@@ -34,7 +34,7 @@ class Expendable:
 
     Args:
         url: `redis://[user:password@]host[:port][/number]`, `rediss://...`, `unix:///path`; None: there is none.
-        name: what our keys begin with after `pulsehub:`, see `hub.store.expendable.naming`.
+        name: what our keys begin with after `pulsehub:`, see `hub.store.expendable.naming`; may be set anew.
         clock: seconds, monotonic.
 
     Raises:

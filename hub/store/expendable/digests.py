@@ -54,7 +54,6 @@ class Digests:
 
     def __init__(self, expendable: Expendable) -> None:
         self._expendable = expendable
-        self._prefix = expendable.key("known")
 
     def among(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of `digests` that are known here; one round trip."""
@@ -70,8 +69,9 @@ class Digests:
             self._expendable.tell(lambda redis: self._run(redis, _ADD, kept))
 
     def _run(self, redis: Any, script: str, digests: Sequence[bytes]) -> list[Any]:
+        prefix = self._expendable.key("known")
         with redis.pipeline(transaction=False) as together:
             for at in range(0, len(digests), _AT_ONCE):
-                together.eval(script, 0, self._prefix, *digests[at : at + _AT_ONCE])
+                together.eval(script, 0, prefix, *digests[at : at + _AT_ONCE])
             answers: list[Any] = together.execute()
         return answers

@@ -28,9 +28,9 @@ def name_of(database: Database) -> str:
 
 
 def begin_anew(connection: Connection) -> None:
-    """Forget the name: part of every restore.
+    """Forget the name: part of every restore, and of beginning a log anew that was lost.
 
     A restored database is older than what Redis remembers. Under the old name the doors would take ids for known that
-    came after the backup, and are in no log any more.
+    came after the backup, or were in the log that was lost, and are in no log any more.
     """
     connection.execute(delete(meta).where(meta.c.key == _KEY))

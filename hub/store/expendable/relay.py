@@ -53,7 +53,6 @@ class Relay:
         self._live = live
         self._expendable = expendable
         self._moved = Moved(database)
-        self._channel = expendable.key("news")
         self._teller = secrets.token_hex(8)
         self._stopping = threading.Event()
         self._heard_at = 0.0
@@ -79,6 +78,10 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def _channel(self) -> str:
+        return self._expendable.key("news")
 
     def _tell(self, news: News) -> None:
         if self._expendable.configured:

@@ -67,11 +67,21 @@ def test_away_it_knows_nothing_and_is_back_by_itself(server, cache, until, said)
     assert said.names == ["redis.down", "redis.back"]
 
 
-def test_its_memory_is_bounded_and_it_expires(cache, look):
+def test_under_a_new_name_it_knows_nothing_of_what_was_in_a_log_that_is_lost(cache, expendable, settled):
+    cache.add([digest(1)])
+    settled()
+    expendable.name = "anew"
+    assert cache.among([digest(1)]) == set()
+    cache.add([digest(2)])
+    settled()
+    assert cache.among([digest(1), digest(2)]) == {digest(2)}
+
+
+def test_its_memory_is_bounded_and_it_expires(cache, expendable, look):
     per_set = 300
     script = module._ADD.replace(str(module._MOST), str(per_set))
     for at in range(0, 64 * 600, 6_400):
-        look.eval(script, 0, cache._prefix, *(digest(n) for n in range(at, at + 6_400)))
+        look.eval(script, 0, expendable.key("known"), *(digest(n) for n in range(at, at + 6_400)))
     keys = look.keys("pulsehub:test:known:*")
     assert len(keys) == 64
     assert all(look.scard(key) == per_set for key in keys)
