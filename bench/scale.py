@@ -8,15 +8,16 @@ a batch share a row; `even` is the worst of that; `hot` is `even` with a tenth o
 time is the worker's and that of the database's process that serves it. Memory of a worker that holds all partitions,
 and of one that holds a third. Start: `pulsehub up` from its birth until `/readyz` answers 200, with all accounts
 loaded; once more with ten times the history. The clock: the look every two seconds at who is due to be scored anew.
-Pages: milliseconds from request to last byte, the first time and the median of some, of the portfolio, an account, the
-hot one, and the API.
+The path, on servers: from Kafka through the worker to PostgreSQL and Kafka with the traffic of `zipf`, and what each
+pays for an event. Pages: milliseconds from request to last byte, the first time and the median of some, of the
+portfolio, an account, the hot one, and the API.
 
 The installations are written, not lived: see `bench.scale_built`. `--accounts` is the largest size, `--events` those of
 each kind of traffic, `--database` a server's URL whose role may make databases, `--broker` its broker (`host:port`);
 without them a set is started, and gone afterwards.
 
-Left out: the log (nothing is read from it or published while an event's cost is measured), snapshots that teach, and
-what the other rooms do.
+Left out: the log, but for the path (nothing is read from it or published while a room's cost is measured), snapshots
+that teach, and what the other rooms do.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ from typing import Final, NamedTuple
 import msgspec
 import psycopg
 
+from bench import scale_path
 from bench.child import UP, Child
 from bench.result import Result, at_most, below, median, told
 from bench.scale_built import HOT, build
+from bench.scale_path import Paid
 from bench.scale_room import Asked, Found
 from bench.servers import Parts, servers
 from bench.traffic import account_of
@@ -62,6 +65,7 @@ class Place(NamedTuple):
     settings: Settings
     more: dict[str, str]
     partitions: int
+    broker_pid: int = 0
 
 
 class Page(NamedTuple):
@@ -87,6 +91,7 @@ class Size(NamedTuple):
     whole: Found
     third: Found
     up: Up
+    paid: Paid | None = None
 
 
 def run(accounts: int = ACCOUNTS, events: int = EVENTS, broker: str = "", database: str = "") -> list[Result]:
@@ -147,6 +152,9 @@ def _told(name: str, size: Size, least: Size) -> Iterator[Result]:
     yield told(f"{at}.start", size.up.ready, "s")
     yield told(f"{at}.start_cpu", size.up.cpu, "s")
     yield told(f"{at}.process", size.up.resident / 1e9, "GB of pulsehub up")
+    if size.paid is not None:
+        for who, cost in size.paid._asdict().items():
+            yield told(f"{at}.path.{who}", cost, "us an event" if who != "moved" else "ledger rows an event")
     for page, took in size.up.pages.items():
         yield told(f"{at}.{page}.first", took.first, "ms")
         yield below(f"{at}.{page}", took.median, "ms", 100)
@@ -159,7 +167,17 @@ def _measure(where: Place, accounts: int, history: int, events: int, label: str)
     _say(f"{label}: a third is {third.held:,} accounts in {third.seconds:.1f} s")
     whole = _room(Asked(where.settings.database, where.partitions, 1, accounts, events))
     _say(f"{label}: {', '.join(f'{kind} {cost.cpu:.0f} us' for kind, cost in whole.costs.items())}")
-    return Size(accounts, whole, third, up)
+    return Size(accounts, whole, third, up, _paid(where, accounts, events, label))
+
+
+def _paid(where: Place, accounts: int, events: int, label: str) -> Paid | None:
+    """Of the whole way, where there are servers of ours."""
+    if not where.broker_pid:
+        return None
+    asked = scale_path.Asked(where.settings.stream, where.settings.database, where.partitions)
+    paid = scale_path.path(asked, accounts, events, where.broker_pid)
+    _say(f"{label}: worker {paid.worker:.0f}, database {paid.database:.0f}, broker {paid.broker:.0f} us an event")
+    return paid
 
 
 def _built(where: Place, accounts: int, history: int, label: str) -> None:
@@ -174,7 +192,6 @@ def _built(where: Place, accounts: int, history: int, label: str) -> None:
     if where.settings.database.startswith("postgresql"):  # else it would go about it whenever it likes
         with psycopg.connect(where.settings.database, autocommit=True) as connection:
             connection.execute("vacuum analyze")
-            connection.execute("checkpoint")
 
 
 async def _opened(settings: Settings) -> None:
@@ -241,7 +258,7 @@ def _on_servers(parts: Parts) -> Iterator[Place]:
             data=Path(folder), broker_url=more["PULSEHUB_BROKER_URL"], database_url=more["PULSEHUB_DATABASE_URL"]
         )
         try:
-            yield Place(settings, more, settings.topic_partitions)
+            yield Place(settings, more, settings.topic_partitions, parts.broker_pid)
         finally:
             parts.drop(name)
 
@@ -249,7 +266,7 @@ def _on_servers(parts: Parts) -> Iterator[Place]:
 @contextmanager
 def _parts(broker: str, database: str) -> Iterator[Parts]:
     if broker and database:
-        yield Parts(broker, database)
+        yield Parts(broker.removeprefix("kafka://"), database)
     else:
         with servers() as parts:
             yield parts

@@ -15,10 +15,14 @@ from tests.servers.servers import Servers
 
 
 class Parts(NamedTuple):
-    """Where they are: `host:port` of the broker, and the URL of a database whose role may make others."""
+    """Where they are: `host:port` of the broker, and the URL of a database whose role may make others.
+
+    `broker_pid` is the broker's process, 0 where it is not ours.
+    """
 
     broker: str
     database: str
+    broker_pid: int = 0
 
     def fresh(self, name: str) -> str:
         """The URL of a new, empty database."""
@@ -40,6 +44,7 @@ def servers() -> Iterator[Parts]:
         running.start()
         try:
             where = running.environment()
-            yield Parts(urlsplit(where["PULSEHUB_TEST_BROKER"]).netloc, where["PULSEHUB_TEST_DATABASE"])
+            broker = urlsplit(where["PULSEHUB_TEST_BROKER"]).netloc
+            yield Parts(broker, where["PULSEHUB_TEST_DATABASE"], running.kafka.pid() or 0)
         finally:
             running.remove()
