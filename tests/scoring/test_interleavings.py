@@ -115,7 +115,7 @@ def one(tmp_path_factory):
     company.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(acts, min_size=5, max_size=40))
 def test_two_workers_come_to_what_one_does(two, one, story):
     for company in (two, one):
