@@ -15,7 +15,7 @@ import httpx
 
 from hub.settings import load
 from hub.worker.beside import Beside
-from tests.faults.process import VARIABLE
+from tests.faults.process import FUSE, NAME
 from tests.servers.program import free_port
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,7 +35,6 @@ class Process:
         self.wanted = False
         self.lives = 0
         self.deaths = 0
-        self.fuse: str | None = None
         self.child: subprocess.Popen | None = None
         self.environment = dict(environment)
 
@@ -54,11 +53,9 @@ class Process:
         environment = {**os.environ, **self.environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         if "postgresql:" in environment.get("PULSEHUB_DATABASE_URL", ""):
             environment["PULSEHUB_DATABASE_URL"] += f"?application_name={self.who}"
-        if self.fuse:
-            environment[VARIABLE] = self.fuse
-            self.fuse = None
+        environment |= {FUSE: str(self.log.with_name(FUSE)), NAME: self.name}
         with self.log.open("ab") as log:
-            log.write(f"--- life {self.lives}, fuse {environment.get(VARIABLE)}\n".encode())
+            log.write(f"--- life {self.lives}\n".encode())
             self.child = subprocess.Popen(
                 [*self.prefix, sys.executable, "-m", "tests.faults.process", *self.words],
                 cwd=REPOSITORY,
@@ -182,6 +179,11 @@ class Company:
             yield beside
         finally:
             beside.close()
+
+    @property
+    def fuse(self) -> Path:
+        """The file that arms it, for all processes."""
+        return self.folder / FUSE
 
     def tell(self) -> None:
         """Have each process write into its log where it stands; for whoever looks why something hangs."""

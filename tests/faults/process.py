@@ -1,7 +1,8 @@
-"""`pulsehub` with a fuse: the program kills itself at a named point, the n-th time it comes there.
+"""`pulsehub` with a fuse: whichever process first comes to a named point for the n-th time kills itself there.
 
-`FAULTS_FUSE="after the commit:3" python -m tests.faults.process worker`. The points are put around the product's own
-methods from here; it knows nothing of them.
+`FAULTS_FUSE=/tmp/fuse FAULTS_NAME=one python -m tests.faults.process worker` is armed when somebody writes
+`after the commit:3` into that file, and whoever it kills leaves its name beside it. The points are put around the
+product's own methods from here; it knows nothing of them.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import os
 import signal
 import sys
 from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
 
 from hub.cli import main
 from hub.ingest import door
@@ -19,9 +22,10 @@ from hub.streams.kafka.log import KafkaLog
 from hub.streams.sqlite.log import SqliteLog
 from sinks.worker import Worker
 
-VARIABLE = "FAULTS_FUSE"
+FUSE, NAME = "FAULTS_FUSE", "FAULTS_NAME"
+CLAIMING = "while claiming"
 POINTS = (
-    "while claiming",
+    CLAIMING,
     "in the transaction",
     "after the commit",
     "before an append",
@@ -33,23 +37,36 @@ POINTS = (
 
 
 class Fuse:
-    """Kills this very process when its point is reached for the n-th time."""
+    """Kills this very process when the point that the file names is reached for the n-th time since it is there."""
 
-    def __init__(self, text: str) -> None:
-        self.point, _, n = text.partition(":")
-        self.left = int(n or 1)
-        assert self.point in POINTS, self.point
+    def __init__(self, file: Path, name: str) -> None:
+        self._file, self._name = file, name
+        self._armed, self._left = "", 0
 
     def reached(self, point: str) -> None:
-        if point == self.point:
-            self.left -= 1
-            if self.left <= 0:
+        try:
+            armed = self._file.read_text()
+        except FileNotFoundError:
+            return
+        if armed.split(":")[0] != point:
+            return
+        if armed != self._armed:
+            self._armed, self._left = armed, int(armed.split(":")[1])
+        self._left -= 1
+        if self._left <= 0:
+            with suppress(FileNotFoundError):  # another one was quicker
+                self._file.rename(burnt(self._file, self._name))
                 os.kill(os.getpid(), signal.SIGKILL)
+
+
+def burnt(file: Path, name: str) -> Path:
+    """What a fuse becomes when it kills the process of that name."""
+    return file.with_name(f"{file.name}-burnt-by-{name}")
 
 
 def arm(fuse: Fuse) -> None:
     """Put the points around what the product does."""
-    _around(Books, "load", before=lambda: fuse.reached("while claiming"))
+    _around(Books, "load", before=lambda: fuse.reached(CLAIMING))
     _around(Books, "write", after=lambda: fuse.reached("in the transaction"))
     _around(Books, "accept", before=lambda: fuse.reached("after the commit"))
     _around(Worker, "_call", before=lambda: fuse.reached("before a push"))
@@ -110,6 +127,5 @@ def stand(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, stand)
-    if text := os.environ.get(VARIABLE):
-        arm(Fuse(text))
+    arm(Fuse(Path(os.environ[FUSE]), os.environ[NAME]))
     main()
