@@ -190,9 +190,8 @@ class _Rooms:
             return Stop(title, why, "halted", "#rooms")
         if not self.reach.answers:
             return Stop(title, "not known now", "idle", "#rooms")
-        waits = [f"{words.whole(behind)} waiting"] if behind else []
-        pace = ([] if waits else ["moves nothing"]) if flows and rate <= 0 else [_pace(rate)]
-        line = " · ".join(waits + pace)
+        pace = "moves nothing" if flows and rate <= 0 else _pace(rate)
+        line = f"{words.whole(behind)} waiting" if behind else pace
         return Stop(title, line, "behind" if behind >= _BEHIND else "flowing" if flows else "idle", "#rooms")
 
     def log(self) -> Stop:
