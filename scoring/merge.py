@@ -98,6 +98,7 @@ def apply(
     told = sum(float(row["events"][0]) for row in before.values() if row is not None)
     if complete(connection, family(connection, survivor), told):
         row = _refolded(connection, survivor, measures)
+        connection.execute(delete(schema.entities).where(schema.entities.c.account == absorbed))
     else:  # beyond the archive's reach, what was measured is added up
         row = _added(connection, survivor, absorbed, before, measures)
     _keep(row, before[survivor], points)
@@ -158,7 +159,6 @@ def _redirect(connection: Connection, survivor: str, absorbed: str) -> None:
     connection.execute(update(contacts).where(contacts.c.account == absorbed).values(account=survivor))
     connection.execute(delete(snapshots).where(snapshots.c.account == absorbed))
     connection.execute(delete(schema.accounts).where(schema.accounts.c.id == absorbed))
-    connection.execute(delete(schema.entities).where(schema.entities.c.account == absorbed))
     told = schema.profiles
     known = upsert(told).values(account=absorbed, merged_into=survivor, facts="{}")
     connection.execute(known.on_conflict_do_update(index_elements=[told.c.account], set_={"merged_into": survivor}))

@@ -173,3 +173,14 @@ def test_beyond_the_archive_rows_add_up(room):
     merge(room)
     assert room.measures("acc_1")["usage_7d"] == pytest.approx(1 + 2 * 2 ** (-5 / 7), rel=1e-3)
     assert room.measures("acc_1")["active_days"] == 2
+
+
+def test_beyond_the_archive_things_go_to_the_survivor(room):
+    room.take(theirs("one", "session.started"), "acc_1")
+    theirs_too = {"account": "acme:customer:two", "entity": "acme:ticket:7"}
+    room.take([event("ticket.opened", START, id="opened", **theirs_too)], "acc_2")
+    room.database.write(lambda connection: connection.execute(schema.archive.delete())).result()
+    merge(room)
+    assert room.rows(select(schema.entities.c.account, schema.entities.c.reference)) == [("acc_1", "acme:ticket:7")]
+    room.take([event("ticket.solved", START + 60, id="solved", **theirs_too)], "acc_1")
+    assert room.measures("acc_1")["open_tickets"] == 0
