@@ -31,15 +31,28 @@ _now = ["sqlite"]
 @pytest.fixture(params=ENGINES)
 def engine(request) -> Iterator[str]:
     """Its name; where there is no server the test is skipped for it."""
-    if request.param == "postgresql" and not os.environ.get(VARIABLE):
-        pytest.skip(f"no PostgreSQL: {VARIABLE} is not set (make servers starts one)")
-    _now[0] = request.param
-    yield request.param
+    with on(request.param):
+        yield request.param
+
+
+@contextmanager
+def on(engine: str) -> Iterator[None]:
+    """Have `url` mean that engine until the end; the test is skipped where there is no server for it."""
+    if engine == "postgresql":
+        need()
+    _now[0] = engine
+    yield
     _now[0] = "sqlite"
     for name in _held.values():
         _empty(name)
         _free.append(name)
     _held.clear()
+
+
+def need() -> None:
+    """Skip the test where there is no server."""
+    if not os.environ.get(VARIABLE):
+        pytest.skip(f"no PostgreSQL: {VARIABLE} is not set (make servers starts one)")
 
 
 @pytest.fixture

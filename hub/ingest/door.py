@@ -26,6 +26,7 @@ from hub.ingest.pressure import Pressure
 from hub.ingest.raw import keep
 from hub.ingest.reading import cut, read, verify
 from hub.sdk.contracts import Answering, Source, Webhook
+from hub.streams.log import LogError
 
 _log: Final = logging.getLogger("ingest")
 _PREFIX: Final = "/in/"
@@ -102,13 +103,15 @@ class Door:
         return {name: dict(counts) for name, counts in self._counts.items()}
 
     def refuses(self) -> str | None:
-        """Why nothing is taken now, or None. Looks at the disk and asks the database: not for an event loop."""
+        """Why nothing is taken now, or None. Looks at the disk, asks log and database: not for an event loop."""
         try:
             self._pressure.check()
         except RefusedError as refused:
             return str(refused)
         except SQLAlchemyError:
             return "the database does not answer"
+        except LogError:
+            return "the log does not answer"
         return "what comes could not be written down" if self._down else None
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,11 +23,15 @@ from hub.ingest.intake import Intake
 from hub.ingest.pressure import Pressure
 from hub.serving import Serving
 from hub.store.database import Database
+from hub.streams.log import Log
+from hub.streams.opening import open_log
 from hub.streams.room import Record
 from hub.streams.sqlite.log import SqliteLog
 from hub.streams.topics import ALL
+from tests.streams.kafka.cluster import cluster
 
 KEY: Final = {"x-key": "sesame"}
+PARTITIONS: Final = 4
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Front:
 
     url: str
     http: httpx.Client
-    log: SqliteLog
+    log: Log
     database: Database
     intake: Intake
     door: Door
@@ -111,7 +115,7 @@ def opened_log(folder: Path) -> Iterator[SqliteLog]:
 
 @contextmanager
 def standing(
-    log: SqliteLog,
+    log: Log,
     database: Database,
     folder: Path,
     *sources: hub.Source,
@@ -139,6 +143,17 @@ def open_front(log: SqliteLog, database: Database, tmp_path: Path) -> Iterator[C
     """Open a door of this test's own, by default to Acme."""
     with ExitStack() as closing:
         yield lambda *sources, **settings: closing.enter_context(
+            standing(log, database, tmp_path, *(sources or (Acme(),)), **settings)
+        )
+
+
+@pytest.fixture
+def open_everywhere(engine: str, database: Database, tmp_path: Path) -> Iterator[Callable[..., Front]]:
+    """Open a door of this test's own on each engine, by default to Acme."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path / 'streams.db'}" if engine == "sqlite" else stack.enter_context(cluster())
+        log = stack.enter_context(closing(open_log(url, PARTITIONS, database)))
+        yield lambda *sources, **settings: stack.enter_context(
             standing(log, database, tmp_path, *(sources or (Acme(),)), **settings)
         )
 
