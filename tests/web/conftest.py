@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from hub.store.database import Database
 from hub.web.app import create_app
+from tests import engines
 from tests.web import companies
 from tests.web.serving import context
 
@@ -29,12 +31,25 @@ class Asker:
         return asyncio.run(once())
 
 
-@pytest.fixture(scope="session")
-def filled(tmp_path_factory):
-    """The sixty companies; read only."""
-    with Database(f"sqlite:///{tmp_path_factory.mktemp('web')}/hub.db") as database:
+@pytest.fixture(scope="session", params=engines.ENGINES)
+def filled(request, tmp_path_factory):
+    """The sixty companies, on each engine; read only."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('web')}/hub.db"
+        else:
+            engines.need()
+            url = stack.enter_context(engines.passing())
+        database = stack.enter_context(Database(url))
         database.ids = companies.fill(database)
         yield database
+
+
+@pytest.fixture
+def few(database):
+    """Four companies, on each engine; to be written to."""
+    database.ids = companies.fill(database, number=4)
+    return database
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +58,9 @@ def site(filled):
 
 
 @pytest.fixture
-def empty_site(tmp_path):
-    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
-        yield Asker(context(database, full=False))
+def empty_site(database):
+    """Of a hub that knows nothing yet, on each engine."""
+    return Asker(context(database, full=False))
 
 
 @pytest.fixture

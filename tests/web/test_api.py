@@ -7,7 +7,6 @@ from sqlalchemy import update
 
 from hub.store import schema
 from hub.web.context import Halt
-from tests.web import companies
 from tests.web.conftest import Asker
 from tests.web.serving import context
 
@@ -46,16 +45,15 @@ def test_customers_are_found_by_band_name_and_reference(site):
     assert site.ask("/api/accounts", params={"q": "100%_"}).json()["total"] == 0  # no wildcards of ours leak
 
 
-def test_a_customer_who_left_is_listed_only_when_asked_for(tmp_path):
-    with companies_in(tmp_path) as database:
-        gone = database.ids[0]
-        leave = update(schema.accounts).where(schema.accounts.c.id == gone).values(band="left")
-        database.write(lambda connection: connection.execute(leave)).result()
-        site = Asker(context(database))
-        everybody = [one["id"] for one in site.ask("/api/accounts").json()["accounts"]]
-        assert sorted([*everybody, gone]) == sorted(database.ids)
-        assert [one["id"] for one in site.ask("/api/accounts?band=left").json()["accounts"]] == [gone]
-        assert "1 customer left" in site.ask("/").text
+def test_a_customer_who_left_is_listed_only_when_asked_for(few):
+    gone = few.ids[0]
+    leave = update(schema.accounts).where(schema.accounts.c.id == gone).values(band="left")
+    few.write(lambda connection: connection.execute(leave)).result()
+    site = Asker(context(few))
+    everybody = [one["id"] for one in site.ask("/api/accounts").json()["accounts"]]
+    assert sorted([*everybody, gone]) == sorted(few.ids)
+    assert [one["id"] for one in site.ask("/api/accounts?band=left").json()["accounts"]] == [gone]
+    assert "1 customer left" in site.ask("/").text
 
 
 def test_an_account_is_found_by_any_vendors_reference_even_with_a_slash(site, one):
@@ -89,48 +87,36 @@ def test_the_ledger_and_the_events_are_followed_to_their_end(site, one):
         assert len(found) == (46 if name == "ledger" else 86)
 
 
-def test_a_merged_account_answers_as_its_survivor(tmp_path):
-    with companies_in(tmp_path) as database:
-        first, second = database.ids[:2]
+def test_a_merged_account_answers_as_its_survivor(few):
+    first, second = few.ids[:2]
 
-        def merge(connection):
-            connection.execute(schema.merges.insert().values(absorbed=second, survivor=first, at=0.0, why="same key"))
-            connection.execute(
-                update(schema.profiles).where(schema.profiles.c.account == second).values(merged_into=first)
-            )
+    def merge(connection):
+        connection.execute(schema.merges.insert().values(absorbed=second, survivor=first, at=0.0, why="same key"))
+        connection.execute(update(schema.profiles).where(schema.profiles.c.account == second).values(merged_into=first))
 
-        database.write(merge).result()
-        site = Asker(context(database))
-        assert site.ask(f"/api/accounts/{second}").json()["id"] == first
-        assert site.ask("/api/accounts").json()["total"] == len(database.ids) - 1
+    few.write(merge).result()
+    site = Asker(context(few))
+    assert site.ask(f"/api/accounts/{second}").json()["id"] == first
+    assert site.ask("/api/accounts").json()["total"] == len(few.ids) - 1
 
 
-def test_a_part_leads_to_the_whole_and_the_whole_to_its_parts(tmp_path):
-    with companies_in(tmp_path) as database:
-        whole, part = database.ids[:2]
+def test_a_part_leads_to_the_whole_and_the_whole_to_its_parts(few):
+    whole, part = few.ids[:2]
 
-        def adopt(connection):
-            connection.execute(
-                schema.links.insert().values(reference="salesforce:account:hq", account=whole, how="record", at=0.0)
-            )
-            connection.execute(
-                update(schema.profiles).where(schema.profiles.c.account == part).values(parent="salesforce:account:hq")
-            )
+    def adopt(connection):
+        connection.execute(
+            schema.links.insert().values(reference="salesforce:account:hq", account=whole, how="record", at=0.0)
+        )
+        connection.execute(
+            update(schema.profiles).where(schema.profiles.c.account == part).values(parent="salesforce:account:hq")
+        )
 
-        database.write(adopt).result()
-        site = Asker(context(database))
-        assert site.ask(f"/api/accounts/{part}").json()["parent"] == whole
-        assert site.ask(f"/api/accounts/{whole}").json()["parts"] == [part]
-        assert f'href="/accounts/{whole}"' in site.ask(f"/accounts/{part}").text
-        assert f'href="/accounts/{part}"' in site.ask(f"/accounts/{whole}").text
-
-
-def companies_in(folder):
-    from hub.store.database import Database  # noqa: PLC0415 - used by this one place
-
-    database = Database(f"sqlite:///{folder}/hub.db")
-    database.ids = companies.fill(database, number=4)
-    return database
+    few.write(adopt).result()
+    site = Asker(context(few))
+    assert site.ask(f"/api/accounts/{part}").json()["parent"] == whole
+    assert site.ask(f"/api/accounts/{whole}").json()["parts"] == [part]
+    assert f'href="/accounts/{whole}"' in site.ask(f"/accounts/{part}").text
+    assert f'href="/accounts/{part}"' in site.ask(f"/accounts/{whole}").text
 
 
 def test_deliveries_and_dead_letters_are_told(site):

@@ -6,6 +6,7 @@ import pytest
 from hub.settings import Settings
 from hub.store import schema
 from hub.store.database import Database
+from hub.store.upserts import insert
 from hub.streams.log import LogError
 from hub.web.context import Halt
 from hub.web.pages.streams import ROOMS
@@ -253,19 +254,15 @@ def test_a_dead_letter_shows_its_bytes_and_its_reason(site):
     assert site.ask("/dead-letters/none").status_code == 404
 
 
-def test_a_pause_is_no_alarm_but_a_refused_key_is(tmp_path):
-    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
-        told = []
-        for paused, reason in ((1, "until Monday"), (2, "401: invalid grant")):
-            database.write(
-                lambda connection, paused=paused, reason=reason: connection.execute(
-                    schema.destinations.insert()
-                    .prefix_with("or replace")
-                    .values(sink="crm", paused=paused, reason=reason)
-                )
-            ).result()
-            site = Asker(context(database, full=False))
-            told.append((words(site.ask("/deliveries").text), site.ask("/streams").text))
+def test_a_pause_is_no_alarm_but_a_refused_key_is(database):
+    told = []
+    for paused, reason in ((1, "until Monday"), (2, "401: invalid grant")):
+        row = {"paused": paused, "reason": reason}
+        pause = insert(schema.destinations).values(sink="crm", **row)
+        pause = pause.on_conflict_do_update(index_elements=["sink"], set_=row)
+        database.write(lambda connection, pause=pause: connection.execute(pause) and None).result()
+        site = Asker(context(database, full=False))
+        told.append((words(site.ask("/deliveries").text), site.ask("/streams").text))
     (by_hand, held), (refused, stopped) = told
     assert "Paused" in by_hand
     assert "Until Monday. What it should show is kept." in by_hand
@@ -274,15 +271,14 @@ def test_a_pause_is_no_alarm_but_a_refused_key_is(tmp_path):
     assert 'aria-label="Stands still: crm"' in stopped
 
 
-def test_old_data_is_looked_at_from_its_own_time(tmp_path):
-    with Database(f"sqlite:///{tmp_path}/hub.db") as database:
-        ids = companies.fill(database, number=4, history=False)
-        much_later = companies.NOW + 900 * companies.DAY
-        settings = Settings(clock="event")
-        site = Asker(context(database, settings=settings, now=lambda: much_later))
-        assert "years ago" not in words(site.ask("/").text)
-        assert "months ago" not in words(site.ask(f"/accounts/{ids[0]}?tab=ledger").text)
-        assert "months ago" in words(Asker(context(database, now=lambda: much_later)).ask(f"/accounts/{ids[0]}").text)
+def test_old_data_is_looked_at_from_its_own_time(database):
+    ids = companies.fill(database, number=4, history=False)
+    much_later = companies.NOW + 900 * companies.DAY
+    settings = Settings(clock="event")
+    site = Asker(context(database, settings=settings, now=lambda: much_later))
+    assert "years ago" not in words(site.ask("/").text)
+    assert "months ago" not in words(site.ask(f"/accounts/{ids[0]}?tab=ledger").text)
+    assert "months ago" in words(Asker(context(database, now=lambda: much_later)).ask(f"/accounts/{ids[0]}").text)
 
 
 def test_without_its_owner_here_nothing_can_be_replayed(filled):
