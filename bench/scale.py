@@ -9,8 +9,8 @@ time is the worker's and that of the database's process that serves it. Memory o
 and of one that holds a third. Start: `pulsehub up` from its birth until `/readyz` answers 200, with all accounts
 loaded; once more with ten times the history. The clock: the look every two seconds at who is due to be scored anew.
 The path, on servers: from Kafka through the worker to PostgreSQL and Kafka with the traffic of `zipf`, and what each
-pays for an event. Pages: milliseconds from request to last byte, the first time and the median of some, of the
-portfolio, an account, the hot one, and the API.
+pays for an event. Pages: milliseconds from request to last byte, the first time and the median of some, and of
+the hub's processor (the database's server is not in it), of the portfolio, an account, the hot one, and the API.
 
 The installations are written, not lived: see `bench.scale_built`. `--accounts` is the largest size, `--events` those of
 each kind of traffic, `--database` a server's URL whose role may make databases, `--broker` its broker (`host:port`);
@@ -69,10 +69,11 @@ class Place(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Milliseconds."""
+    """Milliseconds by the clock, the first time and the median of the others; of the hub's processor, a request."""
 
     first: float
     median: float
+    cpu: float
 
 
 class Up(NamedTuple):
@@ -154,9 +155,11 @@ def _told(name: str, size: Size, least: Size) -> Iterator[Result]:
     yield told(f"{at}.process", size.up.resident / 1e9, "GB of pulsehub up")
     if size.paid is not None:
         for who, cost in size.paid._asdict().items():
-            yield told(f"{at}.path.{who}", cost, "us an event" if who != "moved" else "ledger rows an event")
+            units = {"moved": "ledger rows an event", "wal": "bytes an event"}
+            yield told(f"{at}.path.{who}", cost, units.get(who, "us an event"))
     for page, took in size.up.pages.items():
         yield told(f"{at}.{page}.first", took.first, "ms")
+        yield told(f"{at}.{page}.cpu", took.cpu, "ms of the hub's processor")
         yield below(f"{at}.{page}", took.median, "ms", 100)
 
 
@@ -220,6 +223,7 @@ def _pages(child: Child) -> dict[str, Page]:
     connection, found = child.connect(), {}
     for name, path in paths.items():
         took: list[float] = []
+        used = child.cpu()
         until = time.perf_counter() + _SECONDS
         while len(took) < 2 or (len(took) < _TIMES and time.perf_counter() < until):
             began = time.perf_counter()
@@ -228,8 +232,9 @@ def _pages(child: Child) -> dict[str, Page]:
             answer.read()
             assert answer.status == 200, f"{path} answered {answer.status}"
             took.append((time.perf_counter() - began) * 1_000)
-        found[name] = Page(took[0], median(took[1:]))
-    _say(", ".join(f"{name} {page.first:.0f} then {page.median:.0f} ms" for name, page in found.items()))
+        found[name] = Page(took[0], median(took[1:]), (child.cpu() - used) * 1_000 / len(took))
+    said = (f"{name} {page.first:.0f}, then {page.median:.0f} ms ({page.cpu:.0f})" for name, page in found.items())
+    _say(", ".join(said))
     return found
 
 

@@ -31,6 +31,7 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PIECE: Final = 2_000
 _PATIENCE: Final = 600.0
 _APPLIED: Final = "select coalesce(sum(next), 0) from offsets where room = 'scoring.rescore'"
+_WRITTEN: Final = "select pg_current_wal_lsn() - '0/0'::pg_lsn"
 _MOVED: Final = "select count(*) from ledger"
 
 
@@ -43,13 +44,23 @@ class Asked(msgspec.Struct):
 
 
 class Paid(NamedTuple):
-    """µs of an event: of the processor, of each; and by the clock, from the first append to the last commit."""
+    """What an event costs.
+
+    Attributes:
+        worker: µs of its processor.
+        database: the same of all of its processes.
+        broker: the same; it was also handed the event.
+        wall: µs by the clock, from the first append to the last commit.
+        moved: rows of the ledger.
+        wal: bytes that the database wrote ahead.
+    """
 
     worker: float
     database: float
     broker: float
     wall: float
     moved: float
+    wal: float
 
 
 def path(asked: Asked, accounts: int, events: int, broker: int) -> Paid:
@@ -72,23 +83,25 @@ def path(asked: Asked, accounts: int, events: int, broker: int) -> Paid:
         (backend,) = looking.execute("select pg_backend_pid()").fetchone() or (0,)
         log = open_log(asked.broker, asked.partitions, database)
         before = _spent(worker.pid, _parent(backend), broker)
-        began, moved = time.monotonic(), 0
+        began, moved, written = time.monotonic(), 0, 0
         for turn in range(2):
             chance = np.random.default_rng(31 + turn)
             told = befallen(popular(events, accounts, chance), chance, f"path-{turn}-{time.time_ns()}")
             waiting = entries(told, asked.partitions)
             (applied,) = looking.execute(_APPLIED).fetchone() or (0,)
             (moved,) = looking.execute(_MOVED).fetchone() or (0,)
+            (written,) = looking.execute(_WRITTEN).fetchone() or (0,)
             before, began = _spent(worker.pid, _parent(backend), broker), time.monotonic()
             for done in [log.append(waiting[at : at + _PIECE]) for at in range(0, events, _PIECE)]:
                 done.result()
             _until(looking, int(applied) + events, worker)
         wall, after = time.monotonic() - began, _spent(worker.pid, _parent(backend), broker)
         (now,) = looking.execute(_MOVED).fetchone() or (0,)
+        (end,) = looking.execute(_WRITTEN).fetchone() or (0,)
         log.close()
         worker.communicate()
     spent = [(last - first) * 1e6 / events for first, last in zip(before, after, strict=True)]
-    return Paid(*spent, wall * 1e6 / events, (now - moved) / events)
+    return Paid(*spent, wall * 1e6 / events, (now - moved) / events, float(end - written) / events)
 
 
 def _until(looking: psycopg.Connection, applied: int, worker: subprocess.Popen[bytes]) -> None:

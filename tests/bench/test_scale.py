@@ -75,7 +75,7 @@ def test_a_page_is_told_with_all_that_belongs_to_a_size():
     cost = scale_room.Cost(cpu=60.0, server=0.0, wall=90.0, touched=0.5, moved=0.1)
     costs = dict.fromkeys(("same", "zipf", "even", "hot"), cost)
     whole = scale_room.Found(10, 1e8, 2e8, 3e8, 1.0, 0.9, costs)
-    size = scale.Size(10, whole, whole, scale.Up(2.0, 1.8, 2e8, {"portfolio": scale.Page(200.0, 99.0)}))
+    size = scale.Size(10, whole, whole, scale.Up(2.0, 1.8, 2e8, {"portfolio": scale.Page(200.0, 99.0, 40.0)}))
     told = {one.name: one for one in scale._told("files", size, size)}
     assert told["scale.files.10.same"].value == 1.0
     assert told["scale.files.10.portfolio"].holds
