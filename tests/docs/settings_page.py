@@ -73,7 +73,8 @@ after which a silent worker's partitions go to the others, `rebalance=` (60) a w
 `patience=` (10) an answer is waited for. Characters that mean something in a URL are written as `%40` and so on.
 `PULSEHUB_DATABASE_URL` takes `sqlite:///relative.db`, `sqlite:////absolute.db` or
 `postgresql://[user:password@]host[:port]/database`, behind which parameters of libpq may stand
-(`?sslmode=verify-full`). `PULSEHUB_REDIS_URL` takes `redis://[user:password@]host[:port][/number]`, `rediss://` for TLS or
+(`?sslmode=verify-full`). `PULSEHUB_REDIS_URL` takes `redis://[user:password@]host[:port][/number]`, `rediss://` for
+TLS or
 `unix:///path`; [what Redis is for](redis.md), and that it may go at any time.
 `PULSEHUB_PUBLIC_URL`, unless set, is the address listened on. A changed `PULSEHUB_PARTITIONS` is ignored: an
 installation keeps the number it was made with.
