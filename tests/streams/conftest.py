@@ -1,7 +1,10 @@
+from contextlib import closing
+
 import pytest
 
 from hub.store.database import Database
 from hub.streams.opening import open_log
+from tests import engines
 from tests.streams.kafka.cluster import cluster
 from tests.streams.kit import PARTITIONS, Place
 
@@ -23,11 +26,14 @@ def url(request, tmp_path):
 
 
 @pytest.fixture
-def place(tmp_path, database, url):
-    """On each kind of log."""
-    log = open_log(url, PARTITIONS, database)
-    yield Place(tmp_path, database, log)
-    log.close()
+def place(tmp_path, url):
+    """On each engine: a log and a database that are files, Kafka and PostgreSQL."""
+    with (
+        engines.on("sqlite" if url.startswith("sqlite:") else "postgresql"),
+        Database(engines.url(tmp_path)) as database,
+        closing(open_log(url, PARTITIONS, database)) as log,
+    ):
+        yield Place(tmp_path, database, log)
 
 
 @pytest.fixture

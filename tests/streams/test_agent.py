@@ -124,14 +124,16 @@ def test_a_message_that_comes_twice_is_applied_once_and_counted_as_a_duplicate(p
 def test_publishing_goes_on_from_the_outbox_after_a_restart(place):
     place.append(*numbers(0, 50))
     run_until_idle(place.streams(Keeper(says=HEALTH)))
-    with place.database.engine.connect() as connection, connection.begin():
-        # as a crash leaves it: committed, and not one of it in the log
+
+    def crash(connection):  # as it leaves things: committed, and not one of it in the log
         connection.execute(text("update outlets set next = next + 1"))
         for row in connection.execute(text("select partition, next from outlets")).all():
             connection.execute(
                 text("insert into outgoing values ('test.keep', 'health', :p, :s, :key, :value)"),
                 {"p": row.partition, "s": row.next - 1, "key": b"a", "value": b"b"},
             )
+
+    place.database.write(crash).result()
     before = len(place.said())
     run_until_idle(place.streams(Keeper(says=HEALTH)))
     late = place.said()[before:]

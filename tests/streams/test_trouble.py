@@ -90,10 +90,10 @@ def test_a_database_that_fails_stops_the_room_and_nothing_is_lost_or_counted_twi
     assert room.assigned > 1  # what it holds in memory is taken from the database again
 
 
-def test_a_commit_that_fails_is_tried_again(place):
+def test_a_commit_that_fails_is_tried_again(embedded):
     room = Keeper(says=HEALTH)
-    place.append(*numbers(0, 100))
-    streams = place.streams(room)
+    embedded.append(*numbers(0, 100))
+    streams = embedded.streams(room)
     pages: list[int] = []
 
     def fill(connection, _):  # a full disk, for a moment: no page may be added
@@ -113,7 +113,7 @@ def test_a_commit_that_fails_is_tried_again(place):
     room.before = before
     run_until_idle(streams)
     assert sorted(room.applied) == numbers(0, 100)
-    assert sorted(record.value for record in place.said()) == numbers(0, 100)
+    assert sorted(record.value for record in embedded.said()) == numbers(0, 100)
 
 
 def test_whoever_claims_last_works_and_the_other_stops_and_says_so(embedded, caplog):
