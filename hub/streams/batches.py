@@ -38,6 +38,9 @@ class Batched(Protocol):
     def expired(self, partition: int, first: int, kept: int) -> None:
         """Records from offset `first` on and before `kept` are gone; they come in no batch, all before them do."""
 
+    def fail(self, why: str) -> None:
+        """Read no more: what is on the log is not what was read of it. Only a start can mend that."""
+
 
 class Batch:
     """Records of all partitions held, growing until somebody takes them."""

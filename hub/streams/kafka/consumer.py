@@ -32,6 +32,7 @@ from hub.streams.batches import Batch
 from hub.streams.kafka.declaring import LARGEST
 from hub.streams.kafka.outage import say
 from hub.streams.kafka.records import records_of
+from hub.streams.log import LogError
 from hub.streams.room import Record
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         await asyncio.gather(
             *(reader.assigned(by_topic.get(topic, [])) for topic, reader in self.transport.batched.items())
         )
+        await self._renew()
         if era != self._era:
             return
         assignor = self.app.assignor
@@ -186,6 +188,15 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         assignor._topic_groups = dict.fromkeys(by_topic, 0)  # noqa: SLF001 - as on_assignment
         self.app.consumer_generation_id += 1  # Kafka's begin again at 1 when a group was empty
         await self.on_partitions_assigned(set(assigned), self.app.consumer_generation_id)
+
+    async def _renew(self) -> None:
+        """Know where our offsets begin: another process may have begun a topic anew."""
+        while True:
+            try:
+                return await asyncio.to_thread(self.transport.log.renew, self.transport.batched)
+            except LogError as error:
+                log.warning("kafka.bases_unknown", extra={"reason": str(error)})
+                await asyncio.sleep(_PATIENCE)
 
     def assignment(self) -> set[TP]:
         """What is ours now."""
@@ -235,6 +246,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             self._lost(tp, at, start)
         if at > end:
             log.error("kafka.log_behind", extra={"topic": tp.topic, "partition": tp.partition, "ends": end, "read": at})
+            if reader := self.transport.batched.get(tp.topic):
+                reader.fail(f"{tp.topic} ends before what was read of it: it was made anew, or lost its end")
         return max(at, start)
 
     def _lost(self, tp: TP, at: int, start: int) -> None:
@@ -419,6 +432,9 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         """What was to be read next is no longer kept, or the topic is another one."""
         for tp, at in ((TP(*tp), at) for tp, at in lost.items()):
             starts, ends = await self._bounds(tp.topic)
+            if at > ends[tp.partition] and tp.topic in self.transport.batched:
+                await self._rejoin()  # who claims anew learns where it begins
+                return
             self._go(tp, self._kept(tp, at, starts[tp.partition], ends[tp.partition]))
             if at > ends[tp.partition]:
                 await asyncio.sleep(_PATIENCE)  # there is nothing to do but say so, each time
@@ -426,8 +442,15 @@ class Consumer(base.Consumer):  # type: ignore[misc]
     async def _recover(self, error: Exception) -> None:
         """Wait. Membership that has ended for good is begun anew; aiokafka itself gets over all else."""
         self.transport.log.outage.begin(say(error))
+        if not getattr(error, "retriable", True):
+            await self._rejoin()
+        else:
+            await self.sleep(_PATIENCE)
+
+    async def _rejoin(self) -> None:
+        """Be given partitions anew, after a moment."""
         await self.sleep(_PATIENCE)
-        if not getattr(error, "retriable", True) and not self.should_stop:
+        if not self.should_stop:
             await self.lose(set(self._assigned))
             await self._leave()
             await self._connect()

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
 
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from sqlalchemy import Connection, delete, select
+from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
 
 from hub.sdk.errors import ConfigError
@@ -135,6 +136,18 @@ class KafkaLog:
         if topic not in self._bases:
             self._load_bases(topic)
         return self._bases[topic]
+
+    def renew(self, topics: Iterable[str]) -> None:
+        """Another process may have begun topics of the cluster anew: have their bases as the database has them.
+
+        Raises:
+            LogError: it does not answer.
+        """
+        try:
+            for topic in topics:
+                self._load_bases(self.ours(topic))
+        except SQLAlchemyError as error:
+            raise LogError(f"the database {self._database.name} does not answer: {type(error).__name__}") from error
 
     def trim(self, now: float, needed: Mapping[str, Mapping[int, int]]) -> int:  # noqa: ARG002 - the contract's
         """Nothing to do: the broker lets go of what is past its retention."""
