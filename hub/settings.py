@@ -57,7 +57,9 @@ class Settings(BaseModel):
     scoring: Path | None = Field(None, description="folder of measures.yaml and scorecard.yaml; ours unless set")
     archive_days: int = Field(400, ge=1, description="how long events are kept in the archive after they came")
     ledger_days: int = Field(800, ge=1, description="how long changes of health, and outcomes learned, are kept")
-    max_body: int = Field(1_048_576, ge=1024, description="bytes of a webhook, as sent and after decompression")
+    max_body: int = Field(
+        1_048_576, ge=1024, le=4_194_304, description="bytes of a webhook, as sent and after decompression"
+    )
     max_lag: int = Field(200_000, ge=1, description="unscored events beyond which the door answers 503")
     min_free_disk: int = Field(256 * 1024 * 1024, ge=0, description="bytes of free disk below which it does too")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the structured log")
