@@ -20,7 +20,7 @@ from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
 VERSION = 2  # also the number of the newest step in `hub.store.migrations`
-SPEAKS = 2  # the oldest program that may still work on what this one writes
+SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
 # texts compare and sort by their bytes, as on SQLite, whatever language the server speaks

@@ -2,6 +2,11 @@
 
 `meta.schema` is the number people see; `meta.speaks` the oldest program that may still work on it. Within a release
 line a schema only grows, so a program of yesterday runs beside the one of today until it is replaced.
+
+The present line begins with release 0.2 (schema 2), the first of which several processes share an installation. Release
+0.1 (schema 1) ran alone, on files, without leases; nothing of it can be working while a newer program starts, and it
+must not come back afterwards: so step 2, though it only adds, speaks from 2 on, and 0.1 refuses what it made. From here
+on `speaks` stays 2 until a line ends; tests/upgrade runs a program of a next step beside this one, and back.
 """
 
 from __future__ import annotations
