@@ -208,6 +208,8 @@ class Company:
                 if process.name not in died:
                     died[process.name] = now
                     process.deaths += 1
+                    with process.log.open("a") as log:
+                        log.write(f"--- ended: {process.child.returncode}\n")
                 elif now - died[process.name] >= AGAIN:
                     del died[process.name]
                     process.start()

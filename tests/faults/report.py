@@ -18,11 +18,11 @@ from tests.faults.rounds import Row
 REPOSITORY = Path(__file__).parents[2]
 EVERY = 30.0  # seconds between lines of progress where nobody watches
 HEAD = (
-    f"{'fault':<34} {'strikes':>7} {'events':>7} {'ack.':>7} {'kills':>5} {'recovery, s':>12} {'moved, s':>12}"
+    f"{'fault':<34} {'strikes':>7} {'events':>7} {'ack.':>7} {'deaths':>6} {'recovery, s':>12} {'moved, s':>12}"
     f" {'late':>4} {'mail×2':>6} {'took':>6}  result"
 )
 TABLE = """\
-| fault | strikes | events | kills | recovery, s | moved, s | older shown | mailed twice | result |
+| fault | strikes | events | deaths | recovery, s | moved, s | older shown | mailed twice | result |
 |---|---|---|---|---|---|---|---|---|"""
 
 
@@ -60,7 +60,7 @@ class Progress:
 def line(row: Row) -> str:
     """A line of the table, for a terminal."""
     return (
-        f"{row.fault:<34} {row.strikes:>7} {row.events:>7} {row.acknowledged:>7} {row.kills:>5}"
+        f"{row.fault:<34} {row.strikes:>7} {row.events:>7} {row.acknowledged:>7} {row.deaths:>6}"
         f" {summary(row.recovered):>12} {summary(row.moved):>12} {row.late:>4} {row.mailed_again:>6} {row.took:>6.0f}"
         f"  {_result(row)}"
     )
@@ -69,14 +69,14 @@ def line(row: Row) -> str:
 def table(rows: Sequence[Row]) -> str:
     """The same as Markdown, with sums."""
     lines = [
-        f"| {row.fault} | {row.strikes} | {row.events:,} | {row.kills} | {summary(row.recovered)}"
+        f"| {row.fault} | {row.strikes} | {row.events:,} | {row.deaths} | {summary(row.recovered)}"
         f" | {summary(row.moved)} | {row.late} | {row.mailed_again} | {_result(row)} |"
         for row in rows
     ]
     wrong = sum(bool(row.wrong) for row in rows)
     sums = (
         f"| **{len(rows)} faults** | {sum(row.strikes for row in rows)} | {sum(row.events for row in rows):,}"
-        f" | {sum(row.kills for row in rows)} | {summary([s for row in rows for s in row.recovered])}"
+        f" | {sum(row.deaths for row in rows)} | {summary([s for row in rows for s in row.recovered])}"
         f" | {summary([s for row in rows for s in row.moved])} | {sum(row.late for row in rows)}"
         f" | {sum(row.mailed_again for row in rows)} | {f'{wrong} wrong' if wrong else 'all hold'} |"
     )

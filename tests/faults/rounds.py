@@ -47,6 +47,7 @@ class Row:
         strikes: how often it was broken.
         recovered: seconds from the end of each strike until webhooks to every door for every partition were applied.
         moved: seconds from the death of a worker until each of its partitions was somebody else's.
+        deaths: of our processes, those that ended by themselves to be started anew included.
         wrong: violations.
     """
 
@@ -55,7 +56,7 @@ class Row:
     strikes: int = 0
     events: int = 0
     acknowledged: int = 0
-    kills: int = 0
+    deaths: int = 0
     recovered: list[float] = field(default_factory=list)
     moved: list[float] = field(default_factory=list)
     late: int = 0
@@ -273,6 +274,7 @@ class Round:
                 company.settings,
                 sender.acknowledged,
                 self.destinations,
+                taken=sender.counts["records"],
                 poison=self.poison,
                 letters=sender.letters,
                 audited=company.database_url if self.servers else "",
@@ -288,7 +290,7 @@ class Round:
             row.wrong += found.late
         if not self.fault.doubtful:
             row.wrong += found.mailed_again
-        row.kills = sum(process.deaths for process in company.processes)
+        row.deaths = sum(process.deaths for process in company.processes)
         row.figures = found.figures | self.destinations.failures() | dict(sender.counts)
 
     def _compared(self, company: Company, beside: Beside, sender: Sender) -> list[str]:

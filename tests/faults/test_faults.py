@@ -77,7 +77,7 @@ def test_a_value_that_a_health_never_was_is_seen():
 
 def test_the_table_adds_up_and_says_what_does_not_hold():
     rows = [
-        Row("one", 1, strikes=2, events=1_500, kills=4, recovered=[1.0, 3.0]),
+        Row("one", 1, strikes=2, events=1_500, deaths=4, recovered=[1.0, 3.0]),
         Row("other", 1, strikes=1, events=500, recovered=[2.0], late=1, wrong=["lost"]),
     ]
     *_, second, sums = report.table(rows).splitlines()

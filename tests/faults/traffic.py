@@ -187,6 +187,7 @@ class Sender:
             self.acknowledged |= other.acknowledged
             self.parcels += other.parcels
             self.refused += other.refused
+            self.counts["records"] += other.counts["records"]
 
     def close(self) -> None:
         self._stopping.set()
@@ -234,6 +235,7 @@ class Sender:
             self.acknowledged.update(known)
             self.parcels.append(parcel)
             self.counts["events"] += len(known)
+            self.counts["records"] += len(known) + len(parcel.letters)
             self.letters.update(parcel.letters)
             self._kept.write("".join(f"{connection}\t{event}\n" for connection, event in known))
         return True
