@@ -28,9 +28,12 @@ servers: $(STAMP)  ## Kafka, PostgreSQL and Redis for the tests, on 127.0.0.1
 servers-stop: $(STAMP)  ## end just those
 	@$(BIN)/python -m tests.servers stop
 
+SEED ?= 7
 faults: $(STAMP)  ## break a company in every way there is: hours (python -m tests.faults --help for less)
-	@$(BIN)/python -m tests.faults --seed $(or $(SEED),7) --strikes 30 --events 10000 --json .servers/faults-large.json
-	@$(BIN)/python -m tests.faults --seed $(or $(SEED),7) --strikes 20 --events 10000 --engine embedded --json .servers/faults-embedded.json
+	@mkdir -p .servers
+	@$(BIN)/python -m tests.faults --long --seed $(SEED) --engine embedded --json .servers/faults-embedded.json; embedded=$$?; \
+	$(BIN)/python -m tests.faults --long --seed $(SEED) --engine large --json .servers/faults-large.json; large=$$?; \
+	$(BIN)/python -m tests.faults.report .servers/faults-embedded.json .servers/faults-large.json; exit $$((embedded | large))
 
 lint: $(STAMP)  ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .
