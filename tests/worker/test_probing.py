@@ -3,18 +3,20 @@
 import asyncio
 import shutil
 import threading
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub import ConfigError
-from hub.settings import Settings
+from hub.settings import Settings, load
 from hub.web.proofs import Proofs
 from hub.worker import Hub
 from hub.worker import condition as conditions
 from hub.worker.probing import create_probes
 from hub.worker.roles import LEARN, worker
+from tests.installations import INSTALLATIONS, installation
 
 pytestmark = pytest.mark.anyio
 
@@ -30,8 +32,16 @@ async def ask(app, path, method="GET", **headers):
         return await http.request(method, path, headers=headers)
 
 
-def hub_in(folder, **settings):
-    return Hub(Settings(data=folder, port=0, **settings), {})
+@pytest.fixture(scope="module", params=INSTALLATIONS)
+def ours(request):
+    """What makes an installation of each engine; of the large one, log and database are the whole file's."""
+    with installation(request.param) as found:
+        yield found
+
+
+def hub_in(folder, ours=None, **more):
+    settings, _ = load({"PULSEHUB_DATA": str(folder)} | (ours or {}))
+    return Hub(settings.model_copy(update={"port": 0, **more}), {})
 
 
 async def readyz(hub):
@@ -72,8 +82,8 @@ async def test_probes_of_workers_do_not_listen_beyond_this_machine_without_a_tok
         Hub(Settings(data=tmp_path, host="0.0.0.0"), {}, role, probes=0)  # noqa: S104 - refused
 
 
-async def test_able_once_everything_is_loaded(tmp_path):
-    async with hub_in(tmp_path) as hub:
+async def test_able_once_everything_is_loaded(tmp_path, ours):
+    async with hub_in(tmp_path, ours) as hub:
         assert await readyz(hub) == (200, [])
         hub.engine.streams._all()[0].ready.clear()
         assert await readyz(hub) == (503, ["partitions are still to be assigned and loaded"])
@@ -86,21 +96,21 @@ async def test_not_able_while_the_disk_is_nearly_full_but_alive(tmp_path):
             assert (await http.get(f"{hub.url}/healthz")).json() == {"status": "ok"}
 
 
-async def test_not_able_while_scoring_is_too_far_behind(tmp_path):
-    async with hub_in(tmp_path) as hub:
+async def test_not_able_while_scoring_is_too_far_behind(tmp_path, ours):
+    async with hub_in(tmp_path, ours) as hub:
         hub.door._pressure._max_lag = -1
         hub.door._pressure._looked_at = float("-inf")
         assert await readyz(hub) == (503, ["the door takes nothing: too many events wait to be scored"])
 
 
-async def test_not_able_while_what_comes_cannot_be_written_down(tmp_path):
-    async with hub_in(tmp_path) as hub:
+async def test_not_able_while_what_comes_cannot_be_written_down(tmp_path, ours):
+    async with hub_in(tmp_path, ours) as hub:
         hub.door._down = True
         assert await readyz(hub) == (503, ["the door takes nothing: what comes could not be written down"])
 
 
-async def test_not_able_while_the_databases_writer_does_not_answer(tmp_path):
-    async with hub_in(tmp_path) as hub:
+async def test_not_able_while_the_databases_writer_does_not_answer(tmp_path, ours):
+    async with hub_in(tmp_path, ours) as hub:
         held, free = threading.Event(), threading.Event()
 
         def block(_connection):
@@ -133,10 +143,13 @@ async def test_a_loop_that_stands_still_is_not_alive(tmp_path, monkeypatch):
         assert hub.condition.dying() == []
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz"])
-async def test_no_address_is_told(tmp_path, path):
-    async with hub_in(tmp_path) as hub:
+async def test_no_address_is_told(tmp_path, ours):
+    async with hub_in(tmp_path, ours) as hub:
         app = create_probes(hub.condition.dying, hub.condition.unable, hub.condition.exposition)
-        told = (await ask(app, path)).text
-        assert "://" not in told
-        assert str(tmp_path) not in told
+        for path in ("/metrics", "/healthz", "/readyz"):
+            told = (await ask(app, path)).text
+            assert "://" not in told
+            assert str(tmp_path) not in told
+            assert not [
+                url for url in ours.values() if "://" in url and urlsplit(url).netloc.rpartition("@")[2] in told
+            ]

@@ -16,11 +16,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from hub import ConfigError, tracing
 from hub.ingest.dedupe import digest_of
-from hub.settings import Settings
+from hub.settings import load
 from hub.tracing.spans import Traces
 from hub.worker import Hub
 from tests.e2e.kit import post, until, up
 from tests.e2e.stage import world
+from tests.installations import INSTALLATIONS, installation
 
 pytestmark = pytest.mark.anyio
 
@@ -46,9 +47,9 @@ def by_trace(kept):
     return found
 
 
-async def lived(folder, around, done):
+async def lived(settings, around, done):
     """A customer is founded and falls into trouble, in a hub among its vendors; until `done`."""
-    async with Hub(Settings(data=folder, port=0), around.settings) as hub:
+    async with Hub(settings.model_copy(update={"port": 0}), around.settings) as hub:
         for happenings in (around.founding(), around.trouble()):
             for pings in happenings.values():
                 for ping in pings:
@@ -57,14 +58,21 @@ async def lived(folder, around, done):
         await asyncio.to_thread(until, done)
 
 
-async def test_a_webhook_is_followed_through_scoring_to_its_deliveries(tmp_path, spans):
+@pytest.fixture(params=INSTALLATIONS)
+def ours(request):
+    """What makes an installation of each engine."""
+    with installation(request.param) as found:
+        yield found
+
+
+async def test_a_webhook_is_followed_through_scoring_to_its_deliveries(tmp_path, spans, ours):
     def delivered():
         kept = [one for one in by_trace(spans).values() if {s.name for s in one} == {"take", "score", "deliver"}]
         sinks = {s.attributes.get("pulsehub.sink") for one in kept for s in one} - {None}
         return {"salesforce", "zendesk", "email"} <= sinks
 
     with world() as around:
-        await lived(tmp_path, around, delivered)
+        await lived(load({"PULSEHUB_DATA": str(tmp_path)} | ours)[0], around, delivered)
     for trace, some in by_trace(spans).items():
         named = {span.name: span for span in some}
         assert {"take", "score"} <= named.keys()
