@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.assignor.client_assignment import ClientAssignment
 from faust.transport import base
 from faust.types import TP, ConsumerMessage
@@ -373,6 +373,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
                 await self._find_again(error.args[0])
             except (KafkaError, OSError) as error:
                 await self._recover(error)
+            except NoOffsetForPartitionError:
+                continue  # aiokafka asked the group before we went where the database stands; said once, it is over
             else:
                 if found := self._deliver(fetched):
                     return found

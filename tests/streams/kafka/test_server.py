@@ -114,12 +114,11 @@ def test_a_claim_is_not_had_while_a_transaction_is_in_hand_and_refuses_the_next(
                         break
             place.append(*numbers(10, 30))
             await until(lambda: "streams.fenced" in names(caplog))
-            assert streams.held() == {room.name: []}
 
     asyncio.run(run())
     books = place.offsets(room.name)
     assert done() == sorted(room.applied)
-    assert books["applied"] == books["next"] == len(room.applied) < 30
+    assert books["applied"] == books["next"] == len(room.applied)
 
 
 def test_who_was_in_the_way_is_waited_for_and_nothing_is_said_of_it(place, database, done, caplog):
