@@ -7,9 +7,11 @@ from contextlib import closing
 import pytest
 
 from hub.locking import Lock
+from hub.settings import load
 from hub.store import schema
 from tests.backup import kit
 from tests.e2e.kit import document, pulsehub
+from tests.installations import installation
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,23 @@ def test_streams_tells_topics_rooms_and_lag(scored, tmp_path):
     words = pulsehub(ours.data, "streams").stdout
     assert "scoring.rescore" in words
     assert "nobody" in words
+
+
+def test_on_the_large_engine_streams_are_told_and_a_backup_comes_home_to_files(tmp_path):
+    with installation("large") as given:
+        ours, _ = load({"PULSEHUB_DATA": str(tmp_path / "ours")} | given)
+        kit.score(ours, range(100))
+        with kit.opened(ours) as (database, log):
+            kit.append(kit.Intake(log, database), range(100, 130))
+        told = document(tmp_path, "streams", settings=given)
+        topics = {one["topic"]: one for one in told["topics"]}
+        rooms = {one["room"]: one for one in told["rooms"]}
+        assert (topics["events"]["ever"], topics["events"]["retention_days"], told["partitions"]) == (130, 7.0, 8)
+        assert (rooms["scoring.rescore"]["lag"], rooms["scoring.rescore"]["held"]) == (30, {})
+        taken = document(tmp_path, "backup", "--drain", tmp_path / "backup", settings=given)
+        assert (taken["rows"]["archive"], taken["unread"], taken["lost"]) == (130, {}, 0)
+        there = kit.rows(ours)
+    home = tmp_path / "home"
+    told = document(home, "restore", tmp_path / "backup")
+    assert (told["applied"], told["pending"], told["balanced"]) == (130, 0, True)
+    assert kit.rows(kit.settings(home)) == there
