@@ -371,10 +371,10 @@ class Consumer(base.Consumer):  # type: ignore[misc]
                 fetched = await self._fetch(wanted, rooms, min(left, _LOOK) if full else left)
             except OffsetOutOfRangeError as error:
                 await self._find_again(error.args[0])
-            except (KafkaError, OSError) as error:
-                await self._recover(error)
             except NoOffsetForPartitionError:
                 continue  # aiokafka asked the group before we went where the database stands; said once, it is over
+            except (KafkaError, OSError) as error:
+                await self._recover(error)
             else:
                 if found := self._deliver(fetched):
                     return found
