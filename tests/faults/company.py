@@ -96,21 +96,24 @@ class Company:
     Args:
         folder: of its logs and, embedded, its data.
         environment: `PULSEHUB_*` of the installation.
-        large: two webs, three workers and a learner; else one `up`.
+        large: webs, workers and a learner; else one `up`.
+        crew: how many webs and workers.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *, large: bool = True) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], *, large: bool = True, crew: tuple[int, int] = (2, 3)
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.environment = {"PULSEHUB_LOG_LEVEL": "info", "PULSEHUB_DATA": str(folder / "data"), **environment}
         self.settings, _ = load(self.environment)
-        self.doors = [free_port() for _ in range(2 if large else 1)]
+        self.doors = [free_port() for _ in range(crew[0] if large else 1)]
         self.webs = [
             self._process(f"{'web' if large else 'up'}-{n}", ["web" if large else "up", "--port", str(port)])
             for n, port in enumerate(self.doors, 1)
         ]
-        self.workers = [self._process(f"worker-{n}", ["worker"]) for n in (1, 2, 3)] if large else []
-        self.guests = [self._process("worker-4", ["worker"])] if large else []  # they come and go
+        self.workers = [self._process(f"worker-{n}", ["worker"]) for n in range(1, crew[1] + 1)] if large else []
+        self.guests = [self._process("guest", ["worker"])] if large else []  # they come and go
         self.learners = [self._process("learner-1", ["learner"])] if large else []
         self.large = large
         self.killed_by_fuse = 0

@@ -27,11 +27,13 @@ class Fault:
         compared: whether an embedded installation is told the same afterwards, and must come to the same.
         long: strikes and events of the long run: 18 ways to kill, with 10,000 events for each of 306 kills.
         customers: how many the company has.
+        crew: how many webs and workers it has where there is more than one process.
     """
 
     name = ""
     long = (10, 20_000)
     customers = 120
+    crew = (2, 3)
     kills = doubtful = overtaken = compared = False
 
     def missing(self) -> str | None:
@@ -269,7 +271,7 @@ class Several(Fault):
     def __init__(self, name: str, faults: Sequence[Fault], *, shuffled: bool = False) -> None:
         self.name, self.faults, self.shuffled = name, list(faults), shuffled
         self.long = (2 * len(faults), 60_000) if shuffled else (len(faults), 1_000)
-        self.customers = 120 if shuffled else 40
+        self.customers, self.crew = (120, (2, 3)) if shuffled else (40, (1, 2))
         self._left: list[Fault] = []
 
     def strike(self, company: Company, servers: Servers, chance: random.Random) -> str:

@@ -122,7 +122,7 @@ class Round:
         with ExitStack() as opened:
             self.destinations.start()
             opened.callback(self.destinations.stop)
-            company = Company(self.folder, self._environment(), large=self.servers is not None)
+            company = Company(self.folder, self._environment(), large=self.servers is not None, crew=self.fault.crew)
             opened.callback(self.fault.prepare(company, self.servers))
             opened.callback(company.stop)  # before that
             company.start()
