@@ -5,6 +5,7 @@ twice or dead-lettered, whichever of them sends and whichever reads, in both dir
 """
 
 import json
+import os
 import re
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
@@ -24,6 +25,9 @@ from tests.upgrade import newer
 PARTITIONS = 4
 ALL = "scoring,success,sinks,ingest,learner"
 OURS = version("pulsehub")
+ABOVE = [
+    path for path in [os.environ.get("PYTHONPATH")] if path
+]  # where the program of this version is, if it is not installed
 PATIENCE = 180.0  # seconds; a process that goes or comes is a rebalance
 
 
@@ -35,13 +39,14 @@ class Place:
         plugin = Plugin(folder / "site")
         shared = {
             **plugin.settings,
+            "PYTHONPATH": os.pathsep.join([plugin.settings["PYTHONPATH"], *ABOVE]),
             "PULSEHUB_DATABASE_URL": database,
             "PULSEHUB_BROKER_URL": broker,
             "PULSEHUB_PARTITIONS": str(PARTITIONS),
         }
         theirs = newer.make(folder / "newer")
         self.old = shared
-        self.new = shared | theirs | {"PYTHONPATH": f"{theirs['PYTHONPATH']}:{shared['PYTHONPATH']}"}
+        self.new = shared | theirs | {"PYTHONPATH": os.pathsep.join([theirs["PYTHONPATH"], shared["PYTHONPATH"]])}
         self.logs = folder
         for settings in (self.old, self.new):
             settings.pop("PYTHONDONTWRITEBYTECODE", None)  # a program is started several times
