@@ -8,6 +8,7 @@ in the log have already, and readers would take what is new for what they know.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -43,7 +44,7 @@ def align(database: Database, stream: Log) -> None:
     with database.read() as connection:
         stood = _stood(connection)
     ends = {topic: stream.ends(topic) for topic in stood}
-    behind = {
+    behind: Mapping[str, Mapping[int, int]] = {
         topic: places
         for topic, places in stood.items()
         if any(ends[topic].get(partition, 0) < next_ for partition, next_ in places.items())
@@ -55,9 +56,10 @@ def align(database: Database, stream: Log) -> None:
                 "Restore both from one backup; or, if the log cannot be had again, remove it to go on without"
             )
     belonging.check(database, stream)
-    for topic, places in behind.items():
-        stream.begin(topic, places)
     if behind:
+        behind = database.write(lambda connection: _fence(connection, behind)).result()
+        for topic, places in behind.items():
+            stream.begin(topic, places)
         database.write(lambda connection: _catch_up(connection, behind)).result()
         _log.warning("streams.log_began_anew", extra={"topics": sorted(behind)})
     if gone := lost(database, stream):
@@ -161,6 +163,16 @@ def _stood(connection: Connection) -> Mapping[str, Mapping[int, int]]:
     for topic, partition, next_ in connection.execute(asked.having(furthest > 0)):
         stood[topic][partition] = next_
     return stood
+
+
+def _fence(connection: Connection, topics: Collection[str]) -> Mapping[str, Mapping[int, int]]:
+    """Let nobody move them who has read them as they were; returns where they stand.
+
+    A worker that lives may have records of the lost log in hand, or go on reading where the new one has others.
+    """
+    connection.execute(update(_OFFSETS).where(_OFFSETS.c.topic.in_(list(topics))).values(epoch=secrets.randbits(63)))
+    stood = _stood(connection)
+    return {topic: stood[topic] for topic in topics}
 
 
 def _catch_up(connection: Connection, stood: Mapping[str, Mapping[int, int]]) -> None:

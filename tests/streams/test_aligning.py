@@ -4,7 +4,8 @@ import pytest
 
 from hub.sdk.errors import ConfigError
 from hub.store import schema
-from hub.streams.aligning import give_up, lost
+from hub.streams.aligning import align, give_up, lost
+from hub.streams.books import Books, FencedError
 from hub.streams.opening import open_log
 from hub.streams.testing import run_until_idle
 from hub.streams.topics import HEALTH
@@ -128,3 +129,16 @@ def test_a_database_that_was_set_back_numbers_its_messages_above_those_of_the_lo
 def rows(place, table):
     with place.database.read() as connection:
         return connection.execute(table.select()).all()
+
+
+def test_who_works_on_a_log_that_is_lost_moves_nothing_any_more(place, lose):
+    place.append(*numbers(0, 40))
+    run_until_idle(place.streams(Keeper()))
+    books = Books("test.keep", "events")  # of a worker that lives
+    claim = place.database.write(lambda connection: books.claim(connection, range(PARTITIONS))).result()
+    with place.database.read() as connection:
+        books.load(connection, claim)
+    after = lose("new.db")
+    align(after.database, after.log)
+    with pytest.raises(FencedError):
+        place.database.write(books.check).result()
