@@ -34,6 +34,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 import psycopg
+from aiokafka.admin import AIOKafkaAdminClient
 
 from bench import scale_path
 from bench.child import UP, Child
@@ -45,6 +46,7 @@ from bench.servers import Parts, servers
 from bench.traffic import account_of
 from hub.registry import Configured, Registry
 from hub.settings import Settings
+from hub.streams.kafka.broker import Broker
 from hub.worker import Engine
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
@@ -266,6 +268,18 @@ def _on_servers(parts: Parts) -> Iterator[Place]:
             yield Place(settings, more, settings.topic_partitions, parts.broker_pid)
         finally:
             parts.drop(name)
+            asyncio.run(_forget(settings.stream))
+
+
+async def _forget(url: str) -> None:
+    """Delete the topics of a prefix."""
+    broker = Broker.at(url)
+    admin = AIOKafkaAdminClient(**broker.client())
+    await admin.start()
+    try:
+        await admin.delete_topics([one for one in await admin.list_topics() if one.startswith(f"{broker.prefix}.")])
+    finally:
+        await admin.close()
 
 
 @contextmanager

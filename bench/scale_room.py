@@ -176,17 +176,23 @@ def measure(asked: Asked) -> Found:
 
 
 def _costs(worker: Worker, asked: Asked) -> dict[str, Cost]:
-    """By kind of traffic: once to get acquainted (a name that is new brings links and people), then there and back."""
+    """By kind of traffic: once to get acquainted (a name that is new brings links and people), then there and back.
+
+    What is the same at every size comes first, alone: at a thousand, the others' events would be of the same customers.
+    """
     found: dict[str, list[Cost]] = {}
-    for turn in range(3):
-        told = _traffics(asked.accounts, asked.events // 2, turn)
-        for name in reversed(told) if turn > 1 else told:
-            cost = worker.cost(told[name])
-            if turn:
-                found.setdefault(name, []).append(cost)
-    return {
-        name: Cost(*map(mean, zip(*map(msgspec.structs.astuple, some), strict=True))) for name, some in found.items()
-    }
+    for together in (("same",), ("zipf", "even", "hot")):
+        for turn in range(3):
+            told = _traffics(asked.accounts, asked.events // 2, turn)
+            for name in reversed(together) if turn > 1 else together:
+                cost = worker.cost(told[name])
+                if turn:
+                    found.setdefault(name, []).append(cost)
+    return {name: _mean(some) for name, some in found.items()}
+
+
+def _mean(some: Sequence[Cost]) -> Cost:
+    return Cost(*map(mean, zip(*map(msgspec.structs.astuple, some), strict=True)))
 
 
 def _traffics(accounts: int, events: int, turn: int) -> dict[str, list[Told]]:

@@ -1,8 +1,13 @@
+import asyncio
+import os
+from urllib.parse import urlsplit
+
 import pytest
 from sqlalchemy import func, select
 
-from bench import scale, scale_room
+from bench import scale, scale_path, scale_room
 from bench.scale_built import HOT
+from bench.servers import Parts
 from bench.traffic import account_of
 from hub.ingest.dedupe import digest_of
 from hub.settings import Settings
@@ -69,6 +74,21 @@ def test_a_worker_holds_all_or_a_share_of_it_and_an_event_has_its_cost(built, mo
     assert 0 < third.held < whole.held == 450
     assert set(whole.costs) == {"same", "zipf", "even", "hot"}
     assert all(cost.cpu > 0 and cost.wall > 0 and 0 < cost.touched <= 1 for cost in whole.costs.values())
+
+
+def test_worker_database_and_broker_each_pay_for_the_way_of_an_event():
+    broker, database = (os.environ.get(f"PULSEHUB_TEST_{name}") for name in ("BROKER", "DATABASE"))
+    if not (broker and database):
+        pytest.skip("needs Kafka and PostgreSQL: make servers")
+    parts = Parts(urlsplit(broker).netloc, database)
+    with scale._on_servers(parts) as where:
+        asyncio.run(scale._opened(where.settings))
+        asked = scale_path.Asked(where.settings.stream, where.settings.database, where.partitions)
+        paid = scale_path.path(asked, 20, 60, os.getpid())
+    assert paid.worker > 0
+    assert paid.wall > 0
+    assert paid.wal > 1_000
+    assert paid.moved <= 1
 
 
 def test_a_page_is_told_with_all_that_belongs_to_a_size():
