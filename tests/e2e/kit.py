@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cached_property
 
 import httpx
 
@@ -42,21 +43,28 @@ def document(folder, *arguments, settings=None, status=0):
     return json.loads(done.stdout)
 
 
-class Up:
-    """A running `pulsehub up`."""
+class Running:
+    """A process of ours that runs until it is told to stop: `pulsehub up`, or one of the roles.
 
-    def __init__(self, folder, settings=None, *arguments):
+    Several may be started at once: only who asks for its `url` waits until it answers.
+    """
+
+    def __init__(self, folder, settings, *words, name=None):
         self.folder, self.settings = folder, settings
-        self.log = folder.parent / f"{folder.name}.log"
+        self.log = folder.parent / f"{name or folder.name}.log"
         with self.log.open("ab") as err:
-            self.process = start(folder, "up", "--port", "0", "--json", *arguments, settings=settings, stderr=err)
+            self.process = start(folder, *words, "--port", "0", "--json", settings=settings, stderr=err)
+
+    @cached_property
+    def url(self):
+        """Where it answers, once it does."""
         lines = []
         for line in self.process.stdout:
             lines.append(line)
             if line == "}\n":
                 break
         assert lines, f"it did not start: {self.said()[-2_000:]}"
-        self.url = json.loads("".join(lines))["url"]
+        return json.loads("".join(lines))["url"]
 
     def said(self):
         """Its standard error so far, over all its lives."""
@@ -73,9 +81,21 @@ class Up:
         began = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.ended(), time.monotonic() - began
+
+    def ended(self):
+        """Wait for its end; its exit status."""
         status = self.process.wait(PATIENCE)
         self.process.stdout.close()
-        return status, time.monotonic() - began
+        return status
+
+
+class Up(Running):
+    """A running `pulsehub up`, which answers."""
+
+    def __init__(self, folder, settings=None, *arguments):
+        super().__init__(folder, settings, "up", *arguments)
+        assert self.url
 
 
 @contextlib.contextmanager
