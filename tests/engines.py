@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +80,7 @@ def passing() -> Iterator[str]:
     try:
         yield server_url(name)
     finally:
-        ask(_main(), f"drop database {name} with (force)")
+        _forget(name)
 
 
 def url(folder: Path, name: str = "hub.db") -> str:
@@ -113,7 +114,7 @@ def new(encoding: str = "UTF8") -> str:
         atexit.register(_drop)
     name = f"pulsehub_test_{os.getpid()}_{len(_made)}"
     _made.append(name)
-    ask(_main(), f"drop database if exists {name} with (force)")
+    _forget(name)
     ask(_main(), f"create database {name} template template0 encoding '{encoding}'")
     return name
 
@@ -126,7 +127,20 @@ def _empty(name: str) -> None:
 
 
 def _drop() -> None:
-    ask(_main(), *(f"drop database if exists {name} with (force)" for name in _made))
+    for name in _made:
+        _forget(name)
+
+
+def _forget(name: str) -> None:
+    """Drop a database; who is no superuser has to wait for a vacuum that is at work in it."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return ask(_main(), f"drop database if exists {name} with (force)")
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def _main() -> str:

@@ -3,7 +3,11 @@ import math
 from ssl import SSLCertVerificationError
 
 import pytest
-from aiokafka.errors import AuthenticationFailedError, UnsupportedSaslMechanismError
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
+)
 
 from hub.sdk.errors import ConfigError
 from hub.streams.kafka.broker import Broker
@@ -22,14 +26,19 @@ def log(url, database):
 
 
 def asked(url, question):
-    """What `question` learns from an admin client of the cluster."""
+    """What `question` learns from an admin client of the cluster; a topic just made may take a moment to be known."""
 
     async def ask():
         broker = Broker.at(url)
         admin = Admin(**broker.client())
         await admin.start()
         try:
-            return await question(admin, broker.named)
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        return await question(admin, broker.named)
+                    except UnknownTopicOrPartitionError:
+                        await asyncio.sleep(0.1)
         finally:
             await admin.close()
 
