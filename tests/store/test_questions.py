@@ -66,6 +66,8 @@ def answers(database, ids):
                 everywhere(lambda c, w=wanted: portfolio.follow(connection, w, limit=13, cursor=c)),
             )
         yield "moves", movement.moves(connection, NOW - 7 * DAY)
+        yield "moved", movement.moved(connection, NOW - 7 * DAY, most=6)
+        yield "moved, nobody", movement.moved(connection, NOW + DAY, most=6)
         yield "furthest", movement.furthest(connection, moved, NOW - 7 * DAY)
         yield "histories", movement.histories(connection, ids, [NOW - n * 9 * DAY for n in range(9)])
         yield "heard", way.heard(connection, NOW)
@@ -101,8 +103,11 @@ def test_who_moved_is_who_stands_elsewhere_than_a_week_ago(tmp_path):
         with database.read() as connection:
             then = movement.histories(connection, ids, [since])
             rows = portfolio.by_ids(connection, ids)
+            fell, rose, first = movement.moved(connection, since, most=6)
+            assert first == movement.moves(connection, since)[:6]
             found = {move.account: round(move.change, 9) for move in movement.moves(connection, since)}
             here = {row.id for row in portfolio.page(connection, portfolio.Wanted(), limit=len(ids))}
     changes = {key: row.health - then[key][0] for key, row in rows.items() if key in here and then[key][0] is not None}
     assert found == {key: round(change, 9) for key, change in changes.items() if abs(change) >= 1.0}
-    assert found
+    assert fell == sum(change < 0 for change in found.values()) > 0
+    assert rose == sum(change > 0 for change in found.values()) > 0

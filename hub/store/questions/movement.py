@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, func, select
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from hub.store.schema import accounts, ledger, profiles
@@ -39,6 +39,22 @@ def moves(connection: Connection, since: float, *, least: float = LEAST) -> list
     row in the ledger since then has moved by less than half a point: a look into an index finds that out, and how they
     were is read of the others only.
     """
+    then, change = _changed(since)
+    asked = select(then.c.id, then.c.was, then.c.health).where(func.abs(change) >= least)
+    return [Move(*row) for row in connection.execute(asked.order_by(func.abs(change).desc(), then.c.id))]
+
+
+def moved(connection: Connection, since: float, *, most: int, least: float = LEAST) -> tuple[int, int, list[Move]]:
+    """How many of `moves` fell and how many rose, and the furthest of them; without a list of all of them."""
+    then, change = _changed(since)
+    fell, rose = (func.count().filter(way).over() for way in (change < 0.0, change > 0.0))
+    asked = select(fell, rose, then.c.id, then.c.was, then.c.health).where(func.abs(change) >= least)
+    found = connection.execute(asked.order_by(func.abs(change).desc(), then.c.id).limit(most)).all()
+    return (found[0][0], found[0][1], [Move(*row[2:]) for row in found]) if found else (0, 0, [])
+
+
+def _changed(since: float) -> tuple[Subquery, ColumnElement[float]]:
+    """How those were who may have moved since then, and how they are; and by how much that differs."""
     was = before(since).label("was")
     moved = select(ledger.c.at).where(ledger.c.account == accounts.c.id, ledger.c.at > since).correlate(accounts)
     then = (
@@ -54,13 +70,7 @@ def moves(connection: Connection, since: float, *, least: float = LEAST) -> list
         .offset(0)  # else PostgreSQL looks `was` up anew wherever it is named below
         .subquery()
     )
-    change = then.c.health - then.c.was
-    asked = (
-        select(then.c.id, then.c.was, then.c.health)
-        .where(func.abs(change) >= least)
-        .order_by(func.abs(change).desc(), then.c.id)
-    )
-    return [Move(*row) for row in connection.execute(asked)]
+    return then, then.c.health - then.c.was
 
 
 def furthest(connection: Connection, ids: Sequence[str], since: float) -> dict[str, bytes]:

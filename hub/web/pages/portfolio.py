@@ -144,8 +144,7 @@ class _All:
 
     def moved(self, since: float) -> _Moved:
         def count(connection: Connection) -> _Moved:
-            found = movement.moves(connection, since)
-            return _Moved(sum(m.change < 0 for m in found), sum(m.change > 0 for m in found), found[:MOVERS])
+            return _Moved(*movement.moved(connection, since, most=MOVERS))
 
         return self._ask("moved", count, _Moved)
 
