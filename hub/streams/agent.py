@@ -89,7 +89,8 @@ class Agent:
         self._marked: dict[Place, int] = {}
         self._marked_at = time.monotonic()
         self._stopping = False
-        self._away = True  # nothing is ours: nothing was assigned yet, or it is being divided anew
+        self.fenced = False
+        self.away = True  # nothing is ours: nothing was assigned yet, or it is being divided anew
         self._unsure = False  # memory may not be what is on disk
         self._lost_at: float | None = None
         self._failed: str | None = None
@@ -105,7 +106,7 @@ class Agent:
     @property
     def held(self) -> list[int]:
         """The partitions it works on; none while they are divided anew."""
-        return [] if self._away else sorted(self.books.next)
+        return [] if self.away else sorted(self.books.next)
 
     def outbox(self, topic: str) -> Outbox:
         """Where messages to a topic wait."""
@@ -115,7 +116,7 @@ class Agent:
 
     def begin(self) -> None:
         """Wait for partitions, in the running loop; after `settle`, once more."""
-        self._stopping, self._away = False, True
+        self._stopping, self.away, self.fenced, self._lost_at = False, True, False, None
         self._turn, self.ready = asyncio.Lock(), asyncio.Event()
         self.books.begin()
         self.publisher.begin()
@@ -132,8 +133,8 @@ class Agent:
             while not (self._stopping or self._failed):
                 try:
                     with metrics.LOADING.labels(self.room.name).time():
-                        keep = not self._unsure
-                        claim = await self._write_job(lambda c, keep=keep: self.books.claim(c, partitions, keep=keep))
+                        claiming = partial(self.books.claim, partitions=partitions, keep=not self._unsure)
+                        claim = await self._write_job(claiming)
                         await asyncio.to_thread(self._load, claim)
                 except Exception as error:
                     if not (may_pass(error) or isinstance(error, FencedError)):
@@ -143,7 +144,7 @@ class Agent:
                     await self._pass(error)
                 else:
                     self._outage.over()
-                    self._away, self._lost_at = False, None
+                    self.away, self.fenced, self._lost_at = False, False, None
                     self._marked = {}  # below a mark that is written, messages may wait to be dropped
                     self.publisher.again()
                     metrics.ASSIGNMENTS.labels(self.room.name).inc()
@@ -153,11 +154,12 @@ class Agent:
 
     async def revoked(self) -> None:
         """Give everything up, once what is in hand is done; its messages are sent by us or by who has it next."""
-        self._away = True
+        self.away = True
         metrics.PARTITIONS.labels(self.room.name).set(0)
         async with self._turn:
             await self.publisher.drained(_HANDOVER)
             self.publisher.forget()
+            self.fenced = False
 
     def expired(self, partition: int, first: int, kept: int) -> None:
         """See `Batched`: dead-lettered by the batch that comes up to them, or at once where none is in between."""
@@ -184,7 +186,7 @@ class Agent:
             async with self._turn:
                 if self._stopping:
                     return
-                if self._away:
+                if self.away:
                     continue
                 try:
                     await self._transact(self._tick, Progress())
@@ -201,7 +203,7 @@ class Agent:
         self._stopping = True
         async with self._turn:
             await self.publisher.drained(_LONGEST)
-            if self._failed or self._away or self._unsure or not (marks := self._marks(0)):
+            if self._failed or self.away or self._unsure or not (marks := self._marks(0)):
                 return
             try:
                 await self._transact(_nothing, Progress(published=marks))
@@ -210,7 +212,7 @@ class Agent:
 
     @property
     def _halted(self) -> bool:
-        return self._stopping or self._away or self._failed is not None
+        return self._stopping or self.away or self._failed is not None
 
     # --- one transaction --------------------------------------------------------------------------------------
 
@@ -347,7 +349,7 @@ class Agent:
         log.error("streams.fenced", extra={"room": self.room.name, "reason": str(error)})
         metrics.FENCED.labels(self.room.name).inc()
         if self._log.shared:
-            self._away, self._lost_at = True, time.monotonic()
+            self.away, self.fenced, self._lost_at = True, True, time.monotonic()
         else:
             self._failed = str(error)
 

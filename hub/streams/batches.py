@@ -21,10 +21,12 @@ MOST: Final = 4_000  # records; an agent that is behind takes no more at once
 class Batched(Protocol):
     """Who reads a topic in batches; `hub.streams.agent.Agent` is one. Called in the app's event loop.
 
-    `most` bounds an open batch: at that size the transport stops reading.
+    `most` bounds an open batch: at that size the transport stops reading. One that is `fenced` was claimed by somebody
+    else without a word from the group: what it was assigned has to be assigned anew.
     """
 
     most: int
+    fenced: bool
 
     async def assigned(self, partitions: Collection[int]) -> None:
         """These partitions are ours from now on, and no others; returns when they may be read. Never raises."""

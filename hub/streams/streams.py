@@ -114,8 +114,8 @@ class Streams:
         return {room: reason for room, reason in reasons.items() if reason}
 
     def ready(self) -> bool:
-        """Whether every room has been given its partitions and has loaded them."""
-        return not self.failed and all(agent.ready.is_set() for agent in self._all())
+        """Whether every room has been given its partitions and has loaded them, and nobody has taken them since."""
+        return not self.failed and all(agent.ready.is_set() and not agent.away for agent in self._all())
 
     def held(self) -> dict[str, list[int]]:
         """Room -> the partitions of its topic that are ours; none while they are divided anew."""

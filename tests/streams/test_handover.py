@@ -104,7 +104,7 @@ def test_nothing_is_remembered_where_nobody_knows_what_was_committed(database):
 
     async def run():
         async with working(room, forgetful, Log(), [0, 1]) as agent:
-            forgetful.meanwhile = lambda: setattr(agent, "_away", True)  # they are to be divided anew
+            forgetful.meanwhile = lambda: setattr(agent, "away", True)  # they are to be divided anew
             await feed(agent, record(0, 0))
             await agent.revoked()
             await agent.assigned([0, 1])

@@ -361,6 +361,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         deadline = loop.time() + timeout
         while self.flow_active and not self.should_stop and (left := deadline - loop.time()) > 0:
             self._room.clear()
+            if any(reader.fenced for reader in self.transport.batched.values()):
+                await self._rejoin()
             wanted = self._readable if active_partitions is None else self._readable & active_partitions
             rooms, full = self._rooms(wanted)
             if not rooms:

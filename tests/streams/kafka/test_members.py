@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from hub.streams.books import Books
 from hub.streams.opening import open_log
 from hub.streams.streams import Streams
 from hub.streams.topics import EVENTS, partition_of
@@ -130,3 +131,22 @@ def test_a_worker_that_is_killed_leaves_its_partitions_to_the_others(place, work
     sent = asyncio.run(run())
     assert done() == sorted(sent)
     assert place.offsets("test.keep")["applied"] == len(sent)
+
+
+def test_a_worker_whose_partitions_were_claimed_behind_the_groups_back_is_given_them_anew(place, worker):
+    """As by one that was stopped while it began: it claims when it wakes, and learns only then that it is out."""
+    room = Keeper()
+    streams = worker(room)
+
+    async def run():
+        async with streams:
+            await until(lambda: shared_out(streams))
+            asleep = Books(room.name, room.topic.name)
+            await asyncio.wrap_future(place.database.write(lambda c: asleep.claim(c, range(PARTITIONS)) and None))
+            await asyncio.wrap_future(place.log.append([spread(value) for value in numbers(0, 100)]))
+            await until(lambda: not streams.ready())
+            await until(lambda: len(room.applied) == 100)
+            assert streams.ready()
+
+    asyncio.run(run())
+    assert sorted(room.applied) == numbers(0, 100)
