@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hub.ingest.identity import account_id
 from hub.store import schema
@@ -292,3 +292,27 @@ def test_what_two_workers_are_told_of_one_person_at_once_is_all_kept(company, tm
         other.write(lambda c: told(1, SECOND, email="ada@acme.com")(c).write(c)).result()
         first.result()
     assert company.rows(select(schema.contacts.c.name, schema.contacts.c.email)) == [("Ada", "ada@acme.com")]
+
+
+@server
+@pytest.mark.parametrize("many", [3, 80])  # one by one, and by COPY
+def test_what_two_workers_are_told_at_once_is_applied_by_one_and_known_to_the_other(company, tmp_path, many):
+    told = [event("usage.tracked", id=f"acme:{number}", account="acme:customer:1") for number in range(many)]
+
+    def job(worker, account, decided):
+        def apply(connection):
+            step = company.workers[worker].step(connection, [company.record(account, one) for one in told])
+            decided.set()
+            time.sleep(0.3)  # so that both have looked before either writes
+            step.write(connection)
+            return step.duplicates
+
+        return apply
+
+    first, second = threading.Event(), threading.Event()
+    with Database(engines.url(tmp_path)) as other:
+        ours = company.database.write(job(0, FIRST, first))
+        first.wait(10)
+        theirs = other.write(job(1, SECOND, second))
+        assert sorted([ours.result(), theirs.result()]) == [0, many]
+    assert company.rows(select(func.count()).select_from(schema.archive)) == [(many,)]
