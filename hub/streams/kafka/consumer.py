@@ -259,6 +259,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     def _go(self, tp: TP, offset: int) -> None:
         self._next[tp] = offset
+        if self._kafka is None:  # given to us just before we left to join anew: we shall be given some again
+            return
         try:
             self._kafka.seek(TopicPartition(*tp), offset)
         except IllegalStateError:

@@ -150,3 +150,17 @@ def test_a_worker_whose_partitions_were_claimed_behind_the_groups_back_is_given_
 
     asyncio.run(run())
     assert sorted(room.applied) == numbers(0, 100)
+
+
+def test_partitions_given_to_a_member_that_is_about_to_join_anew_crash_nothing(place, worker):
+    """Faust goes to where they stand while the connection is away; its service that does is never started again."""
+
+    async def run():
+        async with worker(Keeper()) as one:
+            await until(lambda: len(one.held()["test.keep"]) == PARTITIONS)
+            consumer = one._apps[0].consumer
+            kafka, consumer._kafka = consumer._kafka, None
+            await consumer.seek_to_committed()
+            consumer._kafka = kafka
+
+    asyncio.run(run())
