@@ -37,6 +37,7 @@ class Process:
         self.deaths = 0
         self.child: subprocess.Popen | None = None
         self.environment = dict(environment)
+        self._one = threading.Lock()
 
     @property
     def who(self) -> str:
@@ -48,8 +49,20 @@ class Process:
         return self.child is not None and self.child.poll() is None
 
     def start(self) -> None:
+        """Start it, for it to run until its end is wanted; who tends it may have been quicker."""
+        with self._one:
+            self.wanted = True
+            if not self.alive:
+                self._start()
+
+    def again(self) -> None:
+        """Start it unless it runs, or its end is wanted."""
+        with self._one:
+            if self.wanted and not self.alive:
+                self._start()
+
+    def _start(self) -> None:
         self.lives += 1
-        self.wanted = True
         environment = {**os.environ, **self.environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         if "postgresql:" in environment.get("PULSEHUB_DATABASE_URL", ""):
             environment["PULSEHUB_DATABASE_URL"] += f"?application_name={self.who}"
@@ -77,7 +90,8 @@ class Process:
 
     def end(self, patience: float = DRAIN) -> float:
         """SIGTERM; seconds it took. Raises subprocess.TimeoutExpired after killing it."""
-        self.wanted = False
+        with self._one:
+            self.wanted = False
         begun = time.monotonic()
         if self.alive:
             self.child.send_signal(signal.SIGCONT)
@@ -206,6 +220,7 @@ class Company:
         while not self._closing.wait(0.05):
             for process in self.processes:
                 if not process.wanted or process.alive:
+                    died.pop(process.name, None)
                     continue
                 now = time.monotonic()
                 if process.name not in died:
@@ -214,8 +229,7 @@ class Company:
                     with process.log.open("a") as log:
                         log.write(f"--- ended: {process.child.returncode}\n")
                 elif now - died[process.name] >= AGAIN:
-                    del died[process.name]
-                    process.start()
+                    process.again()
 
 
 def _ready(port: int) -> bool:
