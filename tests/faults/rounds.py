@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
@@ -29,7 +29,7 @@ from tests.faults import check, history
 from tests.faults.company import Company
 from tests.faults.destinations import Destinations
 from tests.faults.faults import Fault
-from tests.faults.traffic import Id, Sender, Vendors
+from tests.faults.traffic import Id, Parcel, Sender, Vendors
 from tests.servers.servers import Servers
 
 CANARIES = 64  # accounts that are asked for after each strike, so that every partition has some
@@ -132,7 +132,8 @@ class Round:
             sender = Sender(company.doors, self.folder / "acknowledged", self.rate, self.seed)
             opened.callback(sender.close)
             for part in self.vendors.founding():
-                sender.send(iter(part), None)
+                founding = _begin(sender, part, None)
+                _flow(sender, lambda founding=founding: not founding.is_alive())
                 if self.fault.compared:
                     with looking() as beside:
                         if left := check.drain(beside, PATIENCE, deliveries=False):
@@ -174,15 +175,11 @@ class Round:
     def _torment(self, company: Company, looking: Looking, sender: Sender) -> None:
         enough = threading.Event()
         begun = sender.counts["events"]
-        load = threading.Thread(
-            target=sender.send,
-            args=(
-                self.vendors.stream(),
-                lambda: enough.is_set() and sender.counts["events"] - begun >= self.events,
-            ),
-            daemon=True,
-        )
-        load.start()
+
+        def sent() -> bool:
+            return enough.is_set() and sender.counts["events"] - begun >= self.events
+
+        load = _begin(sender, self.vendors.stream(), sent)
         try:
             for number in range(self.strikes):
                 wanted = begun + self.events * number // self.strikes
@@ -335,6 +332,13 @@ class Looking:
 
     def __call__(self) -> AbstractContextManager[Beside]:
         return nullcontext(self._beside) if self._beside else self._company.beside()
+
+
+def _begin(sender: Sender, parcels: Iterable[Parcel], until: Callable[[], bool] | None) -> threading.Thread:
+    """Send beside what else is done."""
+    thread = threading.Thread(target=sender.send, args=(iter(parcels), until), daemon=True)
+    thread.start()
+    return thread
 
 
 def _flow(sender: Sender, until: Callable[[], bool]) -> None:
