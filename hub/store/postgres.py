@@ -34,10 +34,15 @@ _WRITER: Final[Mapping[str, str]] = {
     "lock_timeout": "5s",  # then it is contended, and run again
     # a process that is stopped within a transaction holds its partitions: let others have them. Longer than any step
     "idle_in_transaction_session_timeout": "30s",
+    # It looks rows up by their keys, always. A plan made while a table was empty reads all of it, and is kept until the
+    # server next counts its rows: for the first minute of an installation each batch would read all that came before.
+    "enable_seqscan": "off",
+    "jit": "off",  # what has to be read from end to end looks dear then, and compiling it would be
 }
 _READER: Final[Mapping[str, str]] = {
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "10min",  # holds nothing anybody waits for, but keeps vacuum from its work
+    "plan_cache_mode": "force_custom_plan",  # pages ask of few and of all: each time by how much there is by now
 }
 _CONTENDED: Final = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, no lock in time
 # classes of codes that are the server's own fault: connection, rollback, resources, state, operator, system

@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 import hub
 from hub.store import schema
-from hub.store.bulk import run_rows
+from hub.store.among import Among
+from hub.store.bulk import insert_rows, run_rows
 from hub.store.database import ContendedError, Database
 from hub.store.upserts import insert as upsert
 from tests import engines
@@ -212,6 +213,24 @@ def test_what_was_read_cannot_be_written_through_and_nobody_waits_for_ever(datab
         return [connection.scalar(text(f"show {name}")) for name in names]
 
     assert run(database, limits) == ["1min", "5s", "30s"]
+
+
+@server
+def test_a_plan_made_while_a_table_was_empty_does_not_read_all_that_came_since(database):
+    seen = Among(select(schema.seen.c.digest), schema.seen.c.digest)
+    digests = [number.to_bytes(16) for number in range(20_000)]
+
+    def scans(connection):
+        return connection.scalar(text("select seq_tup_read from pg_stat_xact_user_tables where relname = 'seen'"))
+
+    def ask(connection):
+        return [
+            len(list(seen.rows(connection, digests[:500]))) for _ in range(10)
+        ]  # its plan is kept from the sixth on
+
+    run(database, ask)
+    run(database, lambda c: insert_rows(c, insert(schema.seen), [(digest, 0) for digest in digests]))
+    assert run(database, lambda c: (ask(c)[-1], scans(c))) == (500, 0)
 
 
 @server
