@@ -73,8 +73,8 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]
             raise _wrong(code, message)
 
 
-async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) -> None:
-    """Have the topic as it must be.
+async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) -> bool:
+    """Have the topic as it must be; whether we made it.
 
     Raises:
         ConfigError: it has another number of partitions, or we may not make or change it.
@@ -85,7 +85,7 @@ async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) ->
             replicas = min(_REPLICAS, await admin.brokers())
             wanted = settings_of(spec) | ({"min.insync.replicas": "2"} if replicas == _REPLICAS else {})
             if await admin.make(NewTopic(topic, partitions, replicas, topic_configs=wanted)):
-                return
+                return True
             found = await admin.partitions(topic)
         if found is not None and found != partitions:
             raise ConfigError(
@@ -99,6 +99,7 @@ async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) ->
             f"our user may not make or change topic {topic} ({type(error).__name__}): allow it Create, DescribeConfigs"
             " and AlterConfigs on topics that begin with the prefix of the broker's URL"
         ) from None
+    return False
 
 
 async def _held(admin: Admin, topic: str, wanted: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
 
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
@@ -118,9 +118,8 @@ class KafkaLog:
             raise ConfigError(f"topic {spec.name} cannot have {number} partitions: all have {self.partitions}")
         if self._topics.get(spec.name) == spec:
             return
-        if self._ask(self._missing(spec.name)):
+        if self._ask(self._declare(spec)):  # a server that does not know a topic yet is not believed that there is none
             self._keep_bases(spec.name, {}, anew=True)
-        self._ask(self._declare(spec))
         self._load_bases(spec.name)
         self._topics[spec.name] = spec
 
@@ -246,18 +245,11 @@ class KafkaLog:
         if self._admin is not None:
             await self._admin.close()
 
-    async def _declare(self, spec: TopicSpec) -> None:
-        await declare(await self._administer(), self.named(spec.name), spec, self.partitions)
+    async def _declare(self, spec: TopicSpec) -> bool:
+        return await declare(await self._administer(), self.named(spec.name), spec, self.partitions)
 
     async def _cluster(self) -> str:
         return await (await self._administer()).cluster()
-
-    async def _missing(self, topic: str) -> bool:
-        """Whether it is sure that it is not there: one that we may not see keeps its bases."""
-        try:
-            return await (await self._administer()).partitions(self.named(topic)) is None
-        except TopicAuthorizationFailedError:
-            return False
 
     async def _offsets(self, topic: str, ask: Any) -> dict[int, int]:
         number: int | None = self.partitions

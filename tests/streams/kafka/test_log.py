@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from hub.store.database import Database
-from hub.streams.kafka.declaring import LARGEST
+from hub.streams.kafka.declaring import LARGEST, Admin
 from hub.streams.log import Entry, LogError
 from hub.streams.opening import open_log
 from hub.streams.topics import EVENTS, HEALTH
@@ -126,3 +126,18 @@ def test_a_log_that_is_closed_has_written_what_it_was_handed_and_says_no(url, lo
     for question in (lambda: log.append([entry()]), lambda: log.ends("events")):
         with pytest.raises(LogError, match="is closed"):
             question()
+
+
+def test_a_server_that_does_not_know_a_topic_yet_is_not_believed_that_there_is_none(url, database, monkeypatch):
+    log = open_log(url, PARTITIONS, database)
+    log.begin("events", {0: 100})
+
+    async def unknown(_admin, _topic):
+        return None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Admin, "partitions", unknown)  # as one says that has just started
+        again = open_log(url, PARTITIONS, database)
+    assert again.ends("events")[0] == log.ends("events")[0] == 100
+    again.close()
+    log.close()
