@@ -20,43 +20,26 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
-from faust.assignor.client_assignment import ClientAssignment
 from faust.transport import base
 from faust.types import TP, ConsumerMessage
 
-from hub.streams.batches import Batch
-from hub.streams.kafka.declaring import LARGEST
+from hub.streams.kafka.growing import Growing
+from hub.streams.kafka.membership import Listener, membership, now_held
 from hub.streams.kafka.outage import say
-from hub.streams.kafka.records import records_of
+from hub.streams.kafka.records import message_of
 from hub.streams.log import LogError
-from hub.streams.room import Record
 
 if TYPE_CHECKING:
     from hub.streams.kafka.transport import Transport
 
 log = logging.getLogger(__name__)
 
-_FETCH: Final = 1000  # records at once: taking them apart holds up the loop
 _LOOK: Final = 0.05  # seconds between looks whether a full batch was taken
 _PATIENCE: Final = 1.0  # seconds before asking again a broker that failed
 _TELL_EVERY: Final = 5.0  # seconds between telling the group where the database stands
-_NEVER: Final = 86_400_000  # ms: an agent that waits for its database is not dead; the session finds the dead
 _Fetched = dict[TP, list[Any]]
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, consumer: Consumer) -> None:
-        self._consumer = consumer
-
-    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        await self._consumer.lose({TP(*tp) for tp in revoked})
-
-    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        await self._consumer.gain({TP(*tp) for tp in assigned})
 
 
 class Consumer(base.Consumer):  # type: ignore[misc]
@@ -72,12 +55,12 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         self._readable: set[TP] = set()
         self._next: dict[TP, int] = {}  # the broker's offset to read next
         self._told: dict[TP, int] = {}
-        self._open: dict[str, Batch] = {}
         self._era = 0  # counts losses of partitions
         self._room = asyncio.Event()  # there may be room again, or something to read
         self._beginning: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         super().__init__(*args, **kwargs)
+        self._growing = Growing(self.transport.batched, self._base, self._room.set)
 
     # --- its life ---------------------------------------------------------------------------------------------
 
@@ -102,21 +85,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         broker = self.transport.log.broker
         outage = self.transport.log.outage
         while not self.should_stop:
-            # its state is the class's: each member needs one of its own
-            sticky: Any = type("Sticky", (StickyPartitionAssignor,), {})
-            kafka = AIOKafkaConsumer(
-                group_id=self.app.conf.id,
-                partition_assignment_strategy=(sticky,),
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                max_partition_fetch_bytes=LARGEST // 8,
-                fetch_max_bytes=LARGEST,
-                session_timeout_ms=int(broker.session * 1000),
-                heartbeat_interval_ms=int(broker.session * 300),
-                rebalance_timeout_ms=int(broker.rebalance * 1000),
-                max_poll_interval_ms=_NEVER,
-                **broker.client(),
-            )
+            kafka, sticky = membership(self.app.conf.id, broker)
             try:
                 await kafka.start()
             except (KafkaError, OSError) as error:
@@ -130,7 +99,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             self._kafka = kafka
             self._sticky = sticky
             if self._subscribed:
-                kafka.subscribe(self._subscribed, listener=_Listener(self))
+                kafka.subscribe(self._subscribed, listener=Listener(self.lose, self.gain))
             return
 
     async def _leave(self) -> None:
@@ -146,7 +115,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Take a share of these topics' partitions."""
         self._subscribed = set(topics)
-        self._kafka.subscribe(self._subscribed, listener=_Listener(self))
+        self._kafka.subscribe(self._subscribed, listener=Listener(self.lose, self.gain))
 
     async def lose(self, revoked: set[TP]) -> None:
         """All partitions go, also those that come back. The broker waits for us."""
@@ -155,7 +124,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             self._beginning = None
         self._era += 1
         self._readable = set()
-        self._drop()
+        self._growing.drop()
         self.app.on_rebalance_start()
         await self.on_partitions_revoked(revoked)
         if revoked:
@@ -181,11 +150,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         await self._renew()
         if era != self._era:
             return
-        assignor = self.app.assignor
-        assignor._assignment = ClientAssignment(actives=dict(by_topic), standbys={})  # noqa: SLF001 - as on_assignment
-        assignor._active_tps = assignor._assignment.active_tps  # noqa: SLF001 - as on_assignment
-        assignor._standby_tps = set()  # noqa: SLF001 - as on_assignment
-        assignor._topic_groups = dict.fromkeys(by_topic, 0)  # noqa: SLF001 - as on_assignment
+        now_held(self.app.assignor, by_topic)
         self.app.consumer_generation_id += 1  # Kafka's begin again at 1 when a group was empty
         await self.on_partitions_assigned(set(assigned), self.app.consumer_generation_id)
 
@@ -204,7 +169,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
 
     async def seek_to_committed(self) -> Mapping[TP, int | None]:
         """Go to where the database stands, or the group; where neither ever stood, to `consumer_auto_offset_reset`."""
-        self._drop()
+        self._growing.drop()
         era = self._era
         found: dict[TP, int | None] = {}
         for topic in {tp.topic for tp in self._assigned}:
@@ -254,7 +219,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
         """Retention is the broker's and waits for nobody. Compaction leaves gaps too, which are no loss."""
         log.error("kafka.expired_unread", extra={"topic": tp.topic, "partition": tp.partition, "records": start - at})
         self.transport.log.count({f"expired.{self.app.conf.id}": start - at})
-        base = self.transport.log.bases(self.transport.log.ours(tp.topic)).get(tp.partition, 0)
+        base = self._base(tp)
         self.transport.batched[tp.topic].expired(tp.partition, at + base, start + base)
 
     def _go(self, tp: TP, offset: int) -> None:
@@ -366,7 +331,7 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             if any(reader.fenced for reader in self.transport.batched.values()):
                 await self._rejoin()
             wanted = self._readable if active_partitions is None else self._readable & active_partitions
-            rooms, full = self._rooms(wanted)
+            rooms, full = self._growing.rooms(wanted)
             if not rooms:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._room.wait(), left)
@@ -380,24 +345,11 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             except (KafkaError, OSError) as error:
                 await self._recover(error)
             else:
-                if found := self._deliver(fetched):
+                self._next |= {tp: records[-1].offset + 1 for tp, records in fetched.items()}
+                if found := self._growing.add(fetched):
                     return found
                 await asyncio.sleep(0)  # reading what is there already waits for nothing
         return {}
-
-    def _rooms(self, wanted: set[TP]) -> tuple[dict[str, int], bool]:
-        """How many records each topic may still get, and whether one may get none."""
-        rooms: dict[str, int] = {}
-        full = False
-        for topic in {tp.topic for tp in wanted}:
-            room = _FETCH
-            if reader := self.transport.batched.get(topic):
-                batch = self._open.get(topic)
-                room = min(reader.most - (len(batch) if batch and batch.open else 0), _FETCH)
-            if room > 0:
-                rooms[topic] = room
-            full = full or room <= 0
-        return rooms, full
 
     async def _fetch(self, wanted: set[TP], rooms: Mapping[str, int], left: float) -> dict[TP, list[Any]]:
         """What is there of each topic; if that is nothing, what comes first."""
@@ -412,27 +364,8 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             self.transport.log.outage.over()
         return {TP(*tp): records for tp, records in found.items() if TP(*tp) in self._readable}
 
-    def _deliver(self, fetched: Mapping[TP, list[Any]]) -> _Fetched:
-        found: _Fetched = {}
-        for tp, records in fetched.items():
-            self._next[tp] = records[-1].offset + 1
-            if tp.topic not in self.transport.batched:
-                found[tp] = records
-                continue
-            base = self.transport.log.bases(self.transport.log.ours(tp.topic)).get(tp.partition, 0)
-            news: list[Record] = records_of(records, base)
-            batch = self._open.get(tp.topic)
-            if batch is not None and batch.open:
-                batch.extend(news)
-            else:
-                self._open[tp.topic] = batch = Batch(news, self._room.set)
-                found[tp] = [batch]
-        return found
-
-    def _drop(self) -> None:
-        for batch in self._open.values():
-            batch.drop()
-        self._open.clear()
+    def _base(self, tp: TP) -> int:
+        return self.transport.log.bases(self.transport.log.ours(tp.topic)).get(tp.partition, 0)
 
     async def _find_again(self, lost: Mapping[Any, int]) -> None:
         """What was to be read next is no longer kept, or the topic is another one."""
@@ -462,13 +395,4 @@ class Consumer(base.Consumer):  # type: ignore[misc]
             await self._connect()
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        generation = self.app.consumer_generation_id
-        if isinstance(record, Batch):
-            first = record.records[0]
-            parts: tuple[Any, ...] = (first.offset, first.timestamp, 1, [], None, record, None, 0, 0)
-        else:
-            sizes = (record.serialized_key_size, record.serialized_value_size)
-            time = record.timestamp / 1000
-            parts = (record.offset, time, record.timestamp_type, list(record.headers), record.key, record.value)
-            parts = (*parts, record.checksum, *sizes)
-        return ConsumerMessage(tp.topic, tp.partition, *parts, tp, generation_id=generation)
+        return message_of(tp, record, self.app.consumer_generation_id)

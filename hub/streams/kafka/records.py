@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+from faust.types import TP, ConsumerMessage
+
+from hub.streams.batches import Batch
 from hub.streams.log import Entry
 from hub.streams.room import Record
 
@@ -30,6 +33,19 @@ def records_of(found: Iterable[Any], base: int) -> list[Record]:
         else Record(r.partition, r.offset + base, r.timestamp / 1000, r.key, r.value or b"")
         for r in found
     ]
+
+
+def message_of(tp: TP, record: Any, generation: int) -> ConsumerMessage:
+    """What Faust passes on: a `ConsumerRecord` as it is, or a batch in the place of its first record."""
+    if isinstance(record, Batch):
+        first = record.records[0]
+        parts: tuple[Any, ...] = (first.offset, first.timestamp, 1, [], None, record, None, 0, 0)
+    else:
+        sizes = (record.serialized_key_size, record.serialized_value_size)
+        time = record.timestamp / 1000
+        parts = (record.offset, time, record.timestamp_type, list(record.headers), record.key, record.value)
+        parts = (*parts, record.checksum, *sizes)
+    return ConsumerMessage(tp.topic, tp.partition, *parts, tp, generation_id=generation)
 
 
 def _origin(headers: Sequence[tuple[str, bytes]]) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer
 from sqlalchemy import text
 
 from hub.streams.aligning import align
-from hub.streams.kafka import consumer
+from hub.streams.kafka import membership
 from hub.streams.opening import open_log
 from hub.streams.streams import Streams
 from tests.streams.kafka.cluster import forget
@@ -16,7 +16,7 @@ from tests.streams.kit import PARTITIONS, Keeper, Place, numbers, until
 
 def test_a_topic_that_another_process_began_anew_is_read_from_its_beginning(url, database, tmp_path, monkeypatch):
     soon = partial(AIOKafkaConsumer, metadata_max_age_ms=500)  # else it sees within five minutes what topics there are
-    monkeypatch.setattr(consumer, "AIOKafkaConsumer", soon)
+    monkeypatch.setattr(membership, "AIOKafkaConsumer", soon)
     log = open_log(url, PARTITIONS, database)
     place, room = Place(tmp_path, database, log), Keeper()
 
