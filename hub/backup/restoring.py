@@ -96,7 +96,7 @@ def restore(
                 for spec in ALL
             }
             records = {} if keep_log else _write_log(log, stream, begins, moved)
-        epoch = int(now() * 1000)  # above any that was counted up to
+        epoch = int(now() * 1000)  # of no claim, for those are drawn; above any token, which are counted
         changes = _changes(partitions, begins, epoch, same=partitions == log.partitions)
         skipped = frozenset[str]() if keep_log else _BROKERS
         job = partial(_write_rows, hub, changes, skipped, partial(moved, "writing"))
@@ -221,7 +221,7 @@ def _changes(
         "processes": lambda _rows: iter(()),
         "meta": lambda rows: (row for row in rows if row["key"] not in _OWN),
         "leases": lambda rows: (row | {"holder": "", "until": 0.0, "token": row["token"] + epoch} for row in rows),
-        "offsets": lambda rows: (row | {"epoch": max(epoch, row["epoch"] + 1)} for row in rows),
+        "offsets": lambda rows: (row | {"epoch": epoch} for row in rows),
     }
     if not same:
         changes |= {
