@@ -22,3 +22,21 @@ def main() -> None:
     except KeyboardInterrupt:
         aside.print("stopped")
         sys.exit(130)
+    except Exception as error:
+        if not (said := _database(error)):
+            raise
+        aside.print(f"pulsehub: {visible(said)}", style="red", markup=False)
+        sys.exit(1)
+
+
+def _database(error: Exception) -> str:
+    """What to say where it was the database that failed under a command; nothing where it was not."""
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError  # noqa: PLC0415 - loaded by who raised it
+
+    if not (
+        isinstance(error, OperationalError | InterfaceError)
+        or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    ):
+        return ""
+    why = " ".join(str(error.orig).split())
+    return f"the database failed: {why}. What was committed is kept; once it answers, run the same command again"
