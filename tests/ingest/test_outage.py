@@ -119,6 +119,6 @@ def test_a_body_of_which_a_part_was_kept_is_refused_and_sent_again_counts_once(t
     assert "retry-after" in refused.headers
     assert drained
     assert set(ids) == {f"acme:{n}" for n in range(number)}
-    assert len(ids) > number  # a part was there all the same
+    assert len(ids) >= number  # more, where the door had not yet heard that a part was applied
     assert (books.balanced, books.applied, books.pending) == (True, number, 0)
     assert books.received == number + books.duplicates
