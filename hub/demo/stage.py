@@ -22,9 +22,9 @@ from hub.worker import Hub
 
 _BEAT: Final = 1.0  # seconds between two moments of live life
 _PATIENCE: Final = 180.0  # seconds for what the history caused to be done
-_TRIED: Final = 8  # customers that are let down
-_HOURS: Final = 3  # that they may have
-_SILENCE: Final = 16  # days before the end of the history, from which on one customer is not heard of
+_TRIED: Final = 12  # customers that are let down
+_HOURS: Final = 5  # that they may have
+_SILENCE: Final = 16  # days before the end of the history, from which on a customer is not heard of, and soon some more
 _FILE: Final = "demo.json"
 
 

@@ -26,6 +26,7 @@ DAY: Final = timedelta(days=1)
 PRIORITY: Final[dict[str, float]] = {"low": 0.5, "normal": 1.0, "high": 2.0, "urgent": 4.0}
 _MONTH: Final = 30
 _LEAVING: Final = 0.03  # chance a day to leave, in the worst mood
+_HUSHED: Final = (0, 4, 8, 11, 13)  # days after the first silence when another customer falls silent
 
 
 @dataclass(slots=True)
@@ -70,18 +71,19 @@ class World:
         start: when its history begins; aware.
         companies: how many there are, at most 450.
         seed: of all chance in it.
-        hush: when one customer falls silent, and stays: every book has one, and it is the one that a bad hour fells.
+        hush: when a customer falls silent, and stays, and some more in the days after: every book has such, and a bad
+            hour fells them.
     """
 
     def __init__(self, start: datetime, companies: int = 200, seed: int = 7, hush: datetime | None = None) -> None:
         self.start = start
-        self._hush = hush
         self._chance = Random(seed)  # noqa: S311 - a story, not a secret
         self._count = itertools.count(1)
         pairs = list(itertools.product(names.FIRST, names.SECOND))
         self._chance.shuffle(pairs)
         self.companies = [self._company(" ".join(pair), start) for pair in pairs[:companies]]
-        self._silent = self.companies[-1] if hush else None
+        last = zip(_HUSHED, reversed(self.companies), strict=False)
+        self._silent = {company.key: hush + days * DAY for days, company in last} if hush else {}
 
     def founding(self) -> Iterator[Event]:
         """What every vendor knows before the first day: who the customers and their people are, and what they pay."""
@@ -100,7 +102,7 @@ class World:
 
     def moment(self, now: datetime) -> list[Event]:
         """A few things that happen now: a live world that is worth watching."""
-        here = [company for company in self.companies if not company.gone and company is not self._silent]
+        here = [company for company in self.companies if not company.gone and company.key not in self._silent]
         chosen = self._chance.sample(here, k=min(len(here), 3))
         happened = [event for company in chosen for event in self._use(company, now, now)]
         turn = self._chance.random()
@@ -134,7 +136,7 @@ class World:
 
     def _live(self, company: Company, begin: datetime) -> Iterator[Event]:
         chance = self._chance
-        if self._hush and company is self._silent and begin >= self._hush:
+        if company.key in self._silent and begin >= self._silent[company.key]:
             yield from self._billing(company, begin)
             return
         company.mood += 0.06 * (company.fate - company.mood) + chance.gauss(0, 0.09)
@@ -146,7 +148,7 @@ class World:
         yield from self._support(company, begin)
         yield from self._billing(company, begin)
         yield from self._relationship(company, begin)
-        if company is not self._silent and chance.random() < _LEAVING * (1 - company.keenness) ** 3:
+        if company.key not in self._silent and chance.random() < _LEAVING * (1 - company.keenness) ** 3:
             company.gone = True
             at = begin + timedelta(hours=20)
             yield self._money(company, "subscription.cancelled", at, entity=f"sub-{company.key}", plan=company.plan)
