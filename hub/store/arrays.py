@@ -45,7 +45,7 @@ class _Texts(Dumper):
 
     def dump(self, obj: Any) -> Buffer:
         texts: Texts = obj
-        if "\0" in "".join(texts):  # PostgreSQL holds none, so nothing it holds is equal to such a text
+        if "\0" in "".join(texts):  # it keeps none: such a text is there without them
             texts = Texts(text.replace("\0", "") for text in texts)
         return array([text.encode() for text in texts], self._element)
 
