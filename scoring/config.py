@@ -7,9 +7,18 @@ import json
 import math
 import re
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    model_serializer,
+    model_validator,
+)
 
 from hub import Scalar
 
@@ -46,7 +55,22 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 
 
 class _Data(BaseModel):
+    """Declared data. What `later` names came after release 0.1: it is written down only where it says something.
+
+    A version is made of what is written down, so a file that does not use a new word keeps the version it had.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _lean(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        fields = type(self).model_fields
+        silent = {
+            name for name in self.later if getattr(self, name) == fields[name].get_default(call_default_factory=True)
+        }
+        return {name: said for name, said in written.items() if name not in silent}
 
 
 class Measure(_Data):

@@ -55,6 +55,11 @@ def test_the_same_contents_have_the_same_version_and_others_another(folder):
     assert load(folder).version != first.version
 
 
+def test_what_does_not_use_a_later_word_has_the_version_that_it_had_before_there_was_one(folder):
+    assert load(folder).version == "e34141ae64f7"
+    assert load(RETAIL).version == "80cf58191210"
+
+
 def test_a_missing_file_is_ours(folder):
     (folder / "scorecard.yaml").unlink()
     with pytest.raises(hub.ConfigError, match=r"there is no measure"):  # ours weighs measures that this folder lacks
