@@ -6,10 +6,12 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +23,7 @@ from pydantic import (
 )
 
 from hub import Scalar
+from scoring.conditions import checked
 
 _MOST_PENDING = 60
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -132,6 +135,23 @@ class Dimension(_Data):
     measures: list[Transform]
 
 
+class Limit(_Data):
+    """What no weighing may overrule: health is at most `cap`, at least `floor`, while all of `when` hold."""
+
+    when: dict[str, Annotated[str, AfterValidator(checked)]] = Field(
+        min_length=1, description="measure -> condition: `>= 1`, `< 30`, `= 0`, `known`, `unknown`"
+    )
+    cap: float | None = Field(None, ge=0, le=100)
+    floor: float | None = Field(None, ge=0, le=100)
+    say: str = Field("", description="why, in words; else what the measures of `when` say")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.cap is None) == (self.floor is None):
+            raise ValueError("a limit is a `cap` or a `floor`, one of them")
+        return self
+
+
 class Outcome(_Data):
     """What losing a customer means, and how far ahead it is predicted.
 
@@ -167,6 +187,17 @@ class Scorecard(_Data):
         description="health from which a band begins; below all of them is at_risk",
     )
     hysteresis: float = Field(3.0, ge=0, description="points beyond a border before the band changes")
+    limits: list[Limit] = Field(default_factory=list, description="floors and caps")
+    later: ClassVar[frozenset[str]] = frozenset({"limits"})
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Every measure it names, and where."""
+        for dimension in self.dimensions:
+            for transform in dimension.measures:
+                yield f"dimension {dimension.name}", transform.measure
+        for limit in self.limits:
+            for name in limit.when:
+                yield "limits", name
 
 
 class Config(_Data):
@@ -196,8 +227,7 @@ class Config(_Data):
                 for name in (measure.short or "", measure.long or ""):
                     if name not in counted or not math.isfinite(counted[name].half_life):
                         raise ValueError(f"measure {measure.name}: {name} is no count or sum with a half-life")
-        for dimension in self.scorecard.dimensions:
-            for transform in dimension.measures:
-                if transform.measure not in names:
-                    raise ValueError(f"dimension {dimension.name}: there is no measure {transform.measure}")
+        for where, name in self.scorecard.named():
+            if name not in names:
+                raise ValueError(f"{where}: there is no measure {name}")
         return self

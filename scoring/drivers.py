@@ -11,12 +11,19 @@ from typing import Final
 from hub import Driver
 from scoring.config import Measure
 
+BEYOND: Final = "beyond"
+FLOOR: Final = "floor"
 CAP: Final = "cap"
+OVERRIDE: Final = "override"
+OTHERS: Final = (BEYOND, FLOOR, CAP, OVERRIDE)
+"""Parts of every health that are no measure's, in the order in which they come after the measures."""
 SPECIAL: Final[Mapping[str, str]] = {
-    CAP: "evidence beyond what any model is believed in",
+    BEYOND: "evidence beyond what any model is believed in",
+    FLOOR: "a floor of the scorecard",
+    CAP: "a cap of the scorecard",
     "model": "the models learned from more customers",
     "prior": "what is usual among your customers",
-    "override": "set by hand",
+    OVERRIDE: "set by hand",
 }
 """Parts that are no measure's, in words."""
 _WHOLE: Final = 10.0  # from here on without digits after the point
@@ -116,7 +123,7 @@ def strongest(
             break
         part = parts[place]
         if isinstance(part, str):
-            drivers.append(Driver(part, SPECIAL.get(part, part), round(points[place], 2)))
+            drivers.append(Driver(part, said.get(place) or SPECIAL.get(part, part), round(points[place], 2)))
             continue
         text = said.get(place) or said.setdefault(place, words(part, values[place]))
         drivers.append(Driver(part.name, text, round(points[place], 2), part.dimension))

@@ -18,8 +18,9 @@ from scoring import risk
 from scoring.arrays import Codes, Floats, Singles, expit, logit
 from scoring.bands import bands, borders, health, slope
 from scoring.config import Config, Measure
-from scoring.drivers import CAP, strongest
+from scoring.drivers import CAP, FLOOR, OTHERS, strongest
 from scoring.features import feature_names, features
+from scoring.limits import Limits
 from scoring.model import BASE_RATE, CARD, CARD_CALIBRATED, EXPERTS, MIX, RECENCY, Model, fresh
 from scoring.recency import center, sign_of_life
 from scoring.scorecard import Card
@@ -33,19 +34,21 @@ class Scores:
 
     Attributes:
         health: (n,) 0 to 100.
+        computed: (n,) what it would be had nobody set it by hand.
         moved: (n,) points since the health before; NaN where there was none.
         band: (n,) codes, places in `scoring.bands.BANDS`.
         risk: (n,) probability of losing the customer within the horizon.
         logit: (n,) its log odds.
         base: health of a customer of whom nothing is known.
         points: (n, C); `base + points.sum(axis=1)` is health, within 1e-9.
-        names: C names of columns of `points`: the measures, then `cap`.
+        names: C names of columns of `points`: the measures, then `scoring.drivers.OTHERS`.
         dimensions: C dimensions; empty for what is no measure's.
         features: (n, F), finite: what the models are taught with if a snapshot is taken now.
         predictions: (n,) probabilities by expert, and of the `mix`.
     """
 
     health: Floats
+    computed: Floats
     moved: Floats
     band: Codes
     risk: Floats
@@ -73,12 +76,15 @@ class Scorer:
         learned = fresh(config) if model is None else model
         card = config.scorecard
         self.version = learned.version
-        self.names = (*(m.name for m in config.measures), CAP)
-        self.dimensions = (*(m.dimension for m in config.measures), "")
-        self._parts: tuple[Measure | str, ...] = (*config.measures, CAP)
+        measured = tuple(m.name for m in config.measures)
+        self.names = (*measured, *OTHERS)
+        self.dimensions = (*(m.dimension for m in config.measures), *[""] * len(OTHERS))
+        self._parts: tuple[Measure | str, ...] = (*config.measures, *OTHERS)
+        self._rules = Limits(config.measures, card.limits)
+        self._ruled = [(name, self.names.index(name)) for name in (CAP, FLOOR)]
         self._card = Card(config.measures, card)
         self._borders, self._hysteresis = borders(card), card.hysteresis
-        names = feature_names(self.names[:-1])
+        names = feature_names(measured)
         self._regressions = risk.apply(learned.regressions, names)
         self._calibrations = learned.calibrations
         self._limits = learned.limits(card)
@@ -93,13 +99,14 @@ class Scorer:
         self.base = float(health(np.array(self._constant - self._zero)))
         self._slope = slope(self.base)
 
-    def score(self, values: Floats, was_health: Floats, was_band: Codes) -> Scores:
+    def score(self, values: Floats, was_health: Floats, was_band: Codes, by_hand: Floats | None = None) -> Scores:
         """Judge n accounts.
 
         Args:
             values: (n, M) measures, NaN unknown.
             was_health: (n,) health before, NaN where there was none.
             was_band: (n,) codes before, -1 where there was none.
+            by_hand: (n,) health that a person set, NaN where nobody did.
         """
         found = features(values)
         parts, experts = self._judge(values, found.astype(np.float64))
@@ -107,19 +114,26 @@ class Scorer:
         mixed = believed @ self._weights
         above = mixed - self._constant
         parts[:, -1] = above - parts[:, :-1].sum(axis=1)
-        healths = health(mixed - self._zero)
+        weighed = health(mixed - self._zero)
         far = np.abs(above) > _SAME
-        ratio = np.where(far, (healths - self.base) / np.where(far, above, 1.0), self._slope)
+        ratio = np.where(far, (weighed - self.base) / np.where(far, above, 1.0), self._slope)
+        points = np.empty((len(values), len(self.names)))
+        points[:, : parts.shape[1]] = parts * ratio[:, None]
+        floor, cap = self._rules.apply(values, weighed)
+        computed = weighed + floor + cap
+        healths = computed if by_hand is None else np.where(np.isnan(by_hand), computed, by_hand)
+        points[:, parts.shape[1] :] = np.stack([floor, cap, healths - computed], axis=1)
         chances = expit(believed)
         chance = expit(mixed)
         return Scores(
             health=healths,
+            computed=computed,
             moved=healths - was_health,
             band=bands(healths, was_band, self._borders, self._hysteresis),
             risk=chance,
             logit=mixed,
             base=self.base,
-            points=parts * ratio[:, None],
+            points=points,
             names=self.names,
             dimensions=self.dimensions,
             features=found,
@@ -137,7 +151,18 @@ class Scorer:
             k: how many to name at most.
             said: words for these values, by place; empty at first.
         """
+        for name, place in self._ruled:
+            if points[place] and place not in said and (text := self._rules.words(values).get(name)):
+                said[place] = text
         return strongest(self._parts, values, points, k, said)
+
+    def held(self, values: Sequence[float]) -> Mapping[str, str]:
+        """Which floor and which cap hold one account, in words by the name of the part.
+
+        Args:
+            values: (M,) its row of the values that were scored.
+        """
+        return self._rules.words(values)
 
     def _judge(self, values: Floats, found: Floats) -> tuple[Floats, Floats]:
         """Log odds by measure in the mix (n, C; the last column empty), and of each expert by itself (n, E)."""

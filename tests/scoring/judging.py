@@ -87,7 +87,7 @@ def judge(scorer: Scorer, values: Floats, was_band: Codes | None = None) -> Scor
 def lessons(scorer: Scorer, values: Floats, lost: Floats, at: float = 1.0) -> list[Lesson]:
     """Labels of customers who looked like these values and were judged by this scorer."""
     scores = judge(scorer, values)
-    names = feature_names(scores.names[:-1])
+    names = feature_names(scores.names[: values.shape[1]])
     return [
         Lesson(
             {name: float(chances[i]) for name, chances in scores.predictions.items()},

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub import Driver
-from scoring.drivers import CAP, number, strongest, words
+from scoring.drivers import BEYOND, number, strongest, words
 from tests.scoring.judging import config
 
-PARTS = (*config().measures, CAP)
+PARTS = (*config().measures, BEYOND)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_less_than_a_day_ago_is_today(value, said):
     assert words(PARTS[0].model_copy(update=used), value) == said
 
 
-def test_the_cap_has_words_of_its_own():
+def test_evidence_beyond_belief_has_words_of_its_own():
     drivers, _ = strongest(PARTS, [0.0] * 4, [0.0, 0.0, 0.0, 0.0, -7.0], 3)
-    assert [(driver.name, driver.dimension) for driver in drivers] == [(CAP, "")]
+    assert [(driver.name, driver.dimension) for driver in drivers] == [(BEYOND, "")]
     assert drivers[0].text == "evidence beyond what any model is believed in"
 
 

@@ -88,7 +88,7 @@ def test_numpy_scores_what_river_learned():
     model = experienced(ours, 300)
     values = customers(np.random.default_rng(5), 40)
     scores = judge(Scorer(ours, model), values)
-    teacher, names = Teacher(model.regressions, {}), feature_names(scores.names[:-1])
+    teacher, names = Teacher(model.regressions, {}), feature_names(scores.names[: values.shape[1]])
     for i, row in enumerate(scores.features.tolist()):
         said = teacher.predict(lesson(row, names))
         low, high = model.limits(ours.scorecard)
@@ -106,11 +106,10 @@ def test_the_mix_is_the_weighted_mean_of_log_odds():
     assert scores.predictions[MIX] == pytest.approx(expit(scores.logit))
 
 
-def test_beyond_what_any_expert_is_believed_the_cap_takes_the_difference():
+def test_beyond_what_any_expert_is_believed_a_part_of_its_own_takes_the_difference():
     ours = config(base_rate=0.001)
     scores = judge(Scorer(ours, None), np.array([[99.0, 0.0, 0.0, 0.0], [5.0, 15.0, 1.0, 0.0]]))
-    capped, plain = scores.points[:, -1]
-    assert scores.names[-1] == "cap"
+    capped, plain = scores.points[:, scores.names.index("beyond")]
     assert capped < -0.1
     assert abs(plain) < 1e-9
 
@@ -149,7 +148,7 @@ def test_it_says_how_far_health_moved():
 def test_no_accounts_are_no_trouble():
     scores = judge(_scorer(400), np.zeros((0, 4)))
     assert scores.health.shape == (0,)
-    assert scores.points.shape == (0, 5)
+    assert scores.points.shape == (0, 8)
 
 
 @settings(deadline=None)
