@@ -20,9 +20,9 @@ _TABLE: Final = schema.ledger
 _INSERT: Final = insert(_TABLE)
 
 
-def row_of(health: Health) -> tuple[Any, ...]:
-    """What the ledger keeps beside a message: account, at, health, was, band, was_band."""
-    return (health.account, health.at, health.health, health.was, health.band, health.was_band)
+def row_of(health: Health, parts: bytes | None) -> tuple[Any, ...]:
+    """What the ledger keeps beside a message: account, at, health, was, band, was_band, and `scoring.parts`."""
+    return (health.account, health.at, health.health, health.was, health.band, health.was_band, parts)
 
 
 class Ledger:
@@ -30,7 +30,10 @@ class Ledger:
 
     def append(self, connection: Connection, partition: int, first: int, messages: Sequence[Message]) -> None:
         """Write the rows of these messages under sequences from `first` on."""
-        rows = [(partition, first + place, *message.row, message.value) for place, message in enumerate(messages)]
+        rows = []
+        for sequence, message in enumerate(messages, first):
+            *told, parts = message.row
+            rows.append((partition, sequence, *told, message.value, parts))
         insert_rows(connection, _INSERT, rows)
 
     def read(self, connection: Connection, partition: int, after: int, limit: int) -> Sequence[tuple[int, Message]]:

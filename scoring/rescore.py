@@ -20,7 +20,7 @@ from hub.store.database import ContendedError, Database, insert_rows, run_rows
 from hub.streams.room import Message, Record, Step
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec
 from scoring import accounts as rows_kept
-from scoring import archive, entities, loading, merge, profiles, snapshots
+from scoring import archive, entities, loading, merge, parts, profiles, snapshots
 from scoring.accounts import Accounts, Draft, measures_of
 from scoring.batch import Integers
 from scoring.clock import Clock
@@ -99,6 +99,7 @@ class Rescore:
         def remember(connection: Connection) -> None:
             loading.remember(connection, config, clock.wall())
             rows_kept.remember(connection, self._measures.layout)
+            parts.remember(connection, self._scorers.shape)
 
         database.write(remember).result()
 
@@ -288,10 +289,13 @@ class Rescore:
         if not len(accounts):
             return np.zeros(0, np.int64)
         rows, held = accounts.rows, accounts.partitions >= 0
-        newest = np.zeros(self._partitions, np.int64)
+        newest, moment = np.zeros(self._partitions, np.int64), np.full(self._partitions, now)
         for partition in self._held:
-            newest[partition] = self._rules.version(self._now(partition, now))
+            moment[partition] = self._now(partition, now)
+            newest[partition] = self._rules.version(moment[partition])
         due = (rows["scored_at"] == 0.0) | (rows["model"] != newest[accounts.partitions])
+        until = rows["override.until"]
+        due |= (until > rows["scored_at"]) & (until <= moment[accounts.partitions])  # a person's word is over
         if not self._by_events:
             due |= accounts.checked_at <= now - _HOURLY
         slots = np.flatnonzero(due & held)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from hub.store import schema
 from scoring.config import Config
 from scoring.model import DRAFT, Model, decode
+from scoring.parts import Shape
 from scoring.scorer import Scorer
 
 _KEPT: Final = 12
@@ -35,6 +36,7 @@ class Scorers:
         self._through: list[tuple[int, float]] = []
         self._handed: dict[int, float] = {}
         self.names = self._kept[DRAFT].names
+        self.shape = Shape(self.names, self._kept[DRAFT].dimensions, len(config.measures))
 
     def refresh(self, connection: Connection) -> None:
         """See which versions there are now."""

@@ -70,13 +70,14 @@ class Rules:
 
 
 class _Judged(NamedTuple):
-    """Accounts just scored: their places in the draft, moments, rows as they were, values and scores."""
+    """Accounts just scored: their places in the draft, moments, rows as they were, values, what people set, and scores."""
 
     scorer: Scorer
     places: Integers
     now: Floats
     rows: Any
     values: Floats
+    by_hand: Floats
     scores: Scores
 
 
@@ -91,6 +92,7 @@ class Work:
         things: the entities it may change.
         changed: places whose rows must be stored.
         healths: messages, in order, still without names.
+        parts: what the ledger keeps beside each of them.
         snapshots: taken, with their partition and model version.
         labels: snapshots that have matured.
     """
@@ -101,6 +103,7 @@ class Work:
     things: Things
     changed: set[int] = field(default_factory=set)
     healths: list[Health] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
     snapshots: list[tuple[Waiting, int, int]] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     _risk: dict[int, float] = field(default_factory=dict)
@@ -152,9 +155,10 @@ class Work:
         scorer = self.rules.scorers.at(self.connection, version) or self.rules.scorers.plain
         version = scorer.version
         values = self.rules.measures.read(rows, now)
-        scores = scorer.score(values, rows["published"], rows["band"])
+        by_hand = self.rules.measures.set_by_hand(rows, now)
+        scores = scorer.score(values, rows["published"], rows["band"], by_hand)
         scores.band[self.rules.measures.gone(rows)] = LEFT
-        judged = _Judged(scorer, places, now, rows, values, scores)
+        judged = _Judged(scorer, places, now, rows, values, by_hand, scores)
         moved = np.isnan(rows["published"]) | (scores.band != rows["band"])
         moved |= np.abs(scores.health - rows["published"]) >= LEAST
         stale = np.abs(scores.health - rows["health"]) >= _SHOWN
@@ -178,6 +182,13 @@ class Work:
             return
         scorer, scores = judged.scorer, judged.scores
         since, learned = self._since(judged, moved)
+        self.parts += self.rules.scorers.shape.rows(
+            scores.points[moved],
+            judged.values[moved],
+            base=scores.base,
+            config=self.rules.config_version,
+            model=scorer.version,
+        )
         told = zip(
             judged.places[moved].tolist(),
             judged.now[moved].tolist(),
@@ -190,9 +201,10 @@ class Work:
             judged.rows["band"][moved].tolist(),
             since.tolist(),
             learned.tolist(),
+            np.where(np.isnan(judged.by_hand), np.nan, scores.computed)[moved].tolist(),
             strict=True,
         )
-        for place, now, values, health, band, risk, points, published, was_band, changes, taught in told:
+        for place, now, values, health, band, risk, points, published, was_band, changes, taught, computed in told:
             account = self.draft.ids[place]
             said: dict[int, str] = {}
             drivers, rest = scorer.say(values, points, _NAMED, said)
@@ -218,6 +230,7 @@ class Work:
                     causes=list(causes.get(account, ())),
                     config_version=self.rules.config_version,
                     model_version=scorer.version,
+                    computed=None if math.isnan(computed) else computed,
                 )
             )
             self._driver[place] = drivers[0].text if drivers else ""
@@ -236,7 +249,8 @@ class Work:
                 since[some] = 0.0
                 learned[some] = health[some] - rows["published"][some]
                 continue
-            then = scorer.score(values[some], rows["published"][some], rows["band"][some])
+            by_hand = judged.by_hand[moved][some]
+            then = scorer.score(values[some], rows["published"][some], rows["band"][some], by_hand)
             since[some] = then.points - before[some]
             learned[some] = health[some] - then.health
         return since, learned
@@ -286,9 +300,9 @@ class Work:
     def messages(self, names: Mapping[str, str]) -> list[Message]:
         """What topic `health` and the ledger get."""
         out = []
-        for health in self.healths:
+        for health, parts in zip(self.healths, self.parts, strict=True):
             named = msgspec.structs.replace(health, name=names.get(health.account))
-            out.append(Message(health.account.encode(), msgspec.json.encode(named), row_of(named)))
+            out.append(Message(health.account.encode(), msgspec.json.encode(named), row_of(named, parts)))
         return out
 
     def write(self, connection: Connection) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 2  # also the number of the newest step in `hub.store.migrations`
+VERSION = 3  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -187,6 +187,7 @@ ledger = Table(
     Column("band", String, nullable=False),
     Column("was_band", String),
     Column("message", LargeBinary, nullable=False, comment="the hub.Health as JSON, as published"),
+    Column("parts", LargeBinary, comment="every part and measure, see scoring.parts; None: written before step 3"),
     Index("ledger_by_account", "account", "at"),
     Index("ledger_by_time", "at"),
     sqlite_with_rowid=False,

@@ -41,34 +41,39 @@ def rows(data, question):
         return connection.execute(question).fetchall()
 
 
-def everything(data):
-    kept = {table: set(rows(data, f"select * from {table}")) for table in KEPT}
+def columns(data):
+    return {table: [name for _, name, *_ in rows(data, f"pragma table_info({table})")] for table in KEPT}
+
+
+def everything(data, known):
+    kept = {table: set(rows(data, f"select {', '.join(known[table])} from {table}")) for table in KEPT}
     named = {table: {name for (name,) in rows(data, f"select {key} from {table}")} for table, key in NAMED.items()}
     return kept, named
 
 
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory):
-    """The folder, what was in it before, and what today's import of two more lines says."""
+    """The folder, the columns there were, what was in them, and what today's import of two more lines says."""
     folder = tmp_path_factory.mktemp("upgrade")
     with tarfile.open(LEFT) as left:
         left.extractall(folder, filter="data")
     data, lines = folder / "data", folder / "more.csv"
     with lines.open("w", newline="") as file:
         csv.writer(file).writerows(LINES)
-    before = everything(data)
-    return data, before, document(data, "import", lines, "--map", MAP)
+    known = columns(data)
+    before = everything(data, known)
+    return data, known, before, document(data, "import", lines, "--map", MAP)
 
 
 def test_it_takes_the_steps_of_the_schema_it_lacks(upgraded):
-    data, _, _ = upgraded
+    data, *_ = upgraded
     said = dict(rows(data, "select key, value from meta where key in ('schema', 'speaks')"))
     assert said == {"schema": str(schema.VERSION), "speaks": str(schema.SPEAKS)}
 
 
 def test_every_row_is_kept(upgraded):
-    data, (kept, named), _ = upgraded
-    kept_now, named_now = everything(data)
+    data, known, (kept, named), _ = upgraded
+    kept_now, named_now = everything(data, known)
     assert {table for table in KEPT if not kept[table]} == set()
     assert {table: kept[table] - kept_now[table] for table in KEPT} == {table: set() for table in KEPT}
     assert {table: named[table] - named_now[table] for table in NAMED} == {
@@ -78,12 +83,12 @@ def test_every_row_is_kept(upgraded):
 
 
 def test_what_was_in_the_log_and_not_applied_is_applied(upgraded):
-    data, _, _ = upgraded
+    data, *_ = upgraded
     assert rows(data, "select absorbed, survivor from merges") == [(ABSORBED, SURVIVOR)]
 
 
 def test_scoring_goes_on(upgraded):
-    data, (kept, _), told = upgraded
+    data, _, (kept, _), told = upgraded
     assert (told["accepted"], told["duplicates"]) == (2, 0)
     (account,) = [a for (a,) in rows(data, "select account from links where reference like '%customer:12348'")]
     scored = rows(data, f"select sequence, health, was from ledger where account = '{account}' order by sequence")
