@@ -103,6 +103,11 @@ class Measure(_Data):
     label: str = Field(description="for people, `{n}` stands for the number: `{n} urgent tickets open`")
     unit: str = ""
     direction: Literal["up", "down"] = Field(description="whether more is better")
+    actionable: bool = Field(
+        default=False,
+        description="whether somebody can do something about it today: `what would bring it to green` names only such",
+    )
+    later: ClassVar[frozenset[str]] = frozenset({"actionable"})
 
     @field_serializer("half_life")
     def _written(self, value: float) -> float | str:
@@ -209,12 +214,13 @@ class Config(_Data):
     @cached_property
     def body(self) -> str:
         """The whole of it as JSON, the same for the same contents."""
-        return json.dumps(self.model_dump(mode="python"), sort_keys=True, separators=(",", ":"))
+        return _written(self.model_dump(mode="python"))
 
     @cached_property
     def version(self) -> str:
-        """12 hex digits of its contents: the same file gives the same version anywhere."""
-        return hashlib.blake2b(self.body.encode(), digest_size=6).hexdigest()
+        """12 hex digits of all that weighs: the same file gives the same version anywhere."""
+        weighing = self.model_dump(mode="python", exclude={"measures": {"__all__": {"actionable"}}})
+        return hashlib.blake2b(_written(weighing).encode(), digest_size=6).hexdigest()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -231,3 +237,7 @@ class Config(_Data):
             if name not in names:
                 raise ValueError(f"{where}: there is no measure {name}")
         return self
+
+
+def _written(document: dict[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
