@@ -26,6 +26,7 @@ from hub import Scalar
 from scoring.conditions import checked
 
 _MOST_PENDING = 60
+_DAY = 86_400.0
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
@@ -50,7 +51,9 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "count": ("kinds",),
     "last": ("kinds", "of"),
     "recency": ("kinds",),
+    "tenure": ("kinds",),
     "active_days": ("kinds",),
+    "days": ("kinds", "window"),
     "people": ("kinds",),
     "entities": ("entity", "read"),
     "trend": ("short", "long"),
@@ -80,19 +83,21 @@ class Measure(_Data):
     """A number kept per account, updated by events; `family` says how.
 
     count, sum: of events or of their amounts, each worth half as much a half-life later.
-    last: the newest rating. recency: days since. active_days: of the last 28. people: distinct, of the last 28 days.
+    last: the newest rating. recency: days since the newest, tenure: since the first. active_days: of the last 28, days:
+    of the last `window`. people: distinct, of the last 28 days.
     trend: a short half-life's pace over a long one's, 1: steady. entities: how many tickets are open, what the
     subscriptions are worth. Events in any order, however often delivered, give the same number.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    family: Literal["sum", "count", "last", "recency", "active_days", "people", "entities", "trend"]
+    family: Literal["sum", "count", "last", "recency", "tenure", "active_days", "days", "people", "entities", "trend"]
     kinds: Kinds = Field(default_factory=dict, description="event kind -> coefficient; or a list of kinds")
     where: dict[str, Scalar | list[Scalar]] = Field(
         default_factory=dict, description="property -> value it must have, or a list of them"
     )
     of: Literal["amount", "value"] | None = None
     half_life: Duration = math.inf
+    window: Duration | None = Field(None, ge=_DAY, le=730 * _DAY, description="days: how far back, at most two years")
     short: str | None = Field(None, description="trend: the measure with the short half-life")
     long: str | None = Field(None, description="trend: the measure with the long half-life")
     entity: Literal["ticket", "subscription", "invoice", "opportunity"] | None = None
@@ -107,7 +112,7 @@ class Measure(_Data):
         default=False,
         description="whether somebody can do something about it today: `what would bring it to green` names only such",
     )
-    later: ClassVar[frozenset[str]] = frozenset({"actionable"})
+    later: ClassVar[frozenset[str]] = frozenset({"actionable", "window"})
 
     @field_serializer("half_life")
     def _written(self, value: float) -> float | str:

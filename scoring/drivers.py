@@ -59,7 +59,7 @@ def number(value: float, unit: str = "") -> str:
 def words(measure: Measure, value: float) -> str:
     """A measure's label with its number; that it never happened or is not known, where that is so."""
     if math.isnan(value):
-        lack = "never yet" if measure.family == "recency" else "not known"
+        lack = "never yet" if measure.family in ("recency", "tenure") else "not known"
         return f"{lack}: {measure.label.replace('{n}', '…')}"
     return _said(measure.label, measure.zero, number(_countable(measure, value), measure.unit))
 
@@ -83,7 +83,7 @@ def _countable(measure: Measure, value: float) -> float:
             return max(1.0, round(value)) if value >= _FADED else 0.0
         case "people":
             return float(round(value))
-        case "recency":
+        case "recency" | "tenure":
             return float(math.floor(value))
         case "entities" if measure.read == "oldest":
             return float(math.floor(value))

@@ -34,6 +34,8 @@ DECLARED = [
     },
     {"name": "silence", "family": "recency", **USE, "direction": "down"},
     {"name": "days", "family": "active_days", **USE},
+    {"name": "tenure", "family": "tenure", **USE},
+    {"name": "days_long", "family": "days", **USE, "window": "100d"},
     {"name": "people", "family": "people", **USE},
     {"name": "trend", "family": "trend", "short": "short", "long": "long"},
     {"name": "open", "family": "entities", "entity": "ticket", "read": "open", "direction": "down"},
@@ -222,6 +224,22 @@ def test_active_days_are_exact_within_28_days():
 
 def test_an_event_dated_a_day_ahead_does_not_push_out_the_oldest_day():
     assert value("days", uses(27, -1)) == 1
+
+
+def test_tenure_counts_days_since_the_first():
+    assert value("tenure", uses(3, 9, 4)) == pytest.approx(9)
+    assert value("tenure", uses(0), START - DAY) == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(-1, 400), max_size=60), st.integers(0, 150))
+def test_days_of_a_long_window_are_exact(ago, later):
+    """Against a set of days; what is dated after `now` is not counted yet."""
+    now = START + later * DAY
+    today = now // DAY
+    days = {(START - day * DAY) // DAY for day in ago}
+    wanted = len([day for day in days if today - 100 < day <= today]) if days else math.nan
+    assert value("days_long", uses(*ago), now) == pytest.approx(wanted, nan_ok=True)
 
 
 @pytest.mark.parametrize("people", [1, 5, 20, 50, 100, 200])
