@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Batch:
         value: (e,) NaN where there is none.
         person: (e,) a number of the contact; 0 where there is none.
         changes: of the accounts' entities; None when nothing changed.
+        numbers: by the reader's name, (e,) what it read of each event, NaN where nothing; absent where none was read.
     """
 
     accounts: Sequence[str]
@@ -57,6 +58,7 @@ class Batch:
     value: Floats
     person: Integers
     changes: Changes | None = None
+    numbers: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -122,13 +124,31 @@ def wanted(measure: Measure) -> list[tuple[str, tuple[Any, ...]]]:
     return [(name, tuple(v) if isinstance(v, list) else (v,)) for name, v in sorted(measure.where.items())]
 
 
-def columns(events: Sequence[Event], accounts: Sequence[str], codes: Codes) -> Batch:
+class Reader(NamedTuple):
+    """A number that is read off the events of some codes only, because that takes a call for each.
+
+    Attributes:
+        those: (codes,) which.
+        read: NaN where an event does not say it.
+    """
+
+    those: np.ndarray[Any, np.dtype[np.bool_]]
+    read: Callable[[Event], float]
+
+
+_NONE: Mapping[str, Reader] = {}
+
+
+def columns(
+    events: Sequence[Event], accounts: Sequence[str], codes: Codes, readers: Mapping[str, Reader] = _NONE
+) -> Batch:
     """Lay out events as columns.
 
     Args:
         events: that may be folded: their times and numbers are finite and sane.
         accounts: the account of each event.
         codes: what they count for.
+        readers: what else is read of them.
     """
     places: dict[str, int] = {}
     unsorted = np.array([places.setdefault(account, len(places)) for account in accounts], np.int64)
@@ -136,14 +156,27 @@ def columns(events: Sequence[Event], accounts: Sequence[str], codes: Codes) -> B
     index = unsorted[order]
     first, asked, none = codes.first, codes.conditions, float("nan")
     code = [codes.code(e) if e.kind in asked else first.get(e.kind, 0) for e in events]
-    crc32 = zlib.crc32
+    crc32, coded = zlib.crc32, np.array(code, np.int64)[order]
     return Batch(
         accounts=list(places),
         index=index,
         starts=np.flatnonzero(np.concatenate([[True], index[1:] != index[:-1]])) if len(index) else index,
-        code=np.array(code, np.int64)[order],
+        code=coded,
         time=np.array([e.occurred_at.timestamp() for e in events])[order],
         amount=np.array([none if e.amount is None else float(e.amount) for e in events])[order],
         value=np.array([none if e.value is None else e.value for e in events])[order],
         person=np.array([crc32(e.contact.encode()) + 1 if e.contact else 0 for e in events], np.int64)[order],
+        numbers=_numbers(readers, events, order, coded),
     )
+
+
+def _numbers(
+    readers: Mapping[str, Reader], events: Sequence[Event], order: Integers, code: Integers
+) -> dict[str, Floats]:
+    found = {}
+    for name, reader in readers.items():
+        chosen = np.flatnonzero(reader.those[code])
+        if len(chosen):
+            found[name] = np.full(len(events), np.nan)
+            found[name][chosen] = [reader.read(events[place]) for place in order[chosen].tolist()]
+    return found

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, func, select
 from hub import Band, Driver
 from hub.store import schema
 from hub.store.family import family
-from scoring.accounts import measures_of, stored
-from scoring.bands import BANDS, NO_BAND
+from scoring.accounts import measures_of
 from scoring.config import Config, Measure
 from scoring.drivers import SPECIAL, words
+from scoring.overrides import Override, current
 from scoring.scorers import Scorers
+from scoring.standing import stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Explanation:
         as_of: unix seconds of the moment it holds for.
         config_version: the measures and scorecard.
         model_version: the models; 0 before any.
+        computed: what health would be had nobody set it by hand.
+        override: the person's word that holds, None if nobody's does.
     """
 
     health: float
@@ -66,6 +69,8 @@ class Explanation:
     as_of: float
     config_version: str
     model_version: int
+    computed: float
+    override: Override | None
 
 
 def explain(
@@ -81,26 +86,22 @@ def explain(
     """
     models = Scorers(config) if models is None else models
     measures = measures_of(config, models.names)
-    row = stored(connection, account_id, measures.layout)
-    if row is None:
+    standing = stand(connection, account_id, measures, models)
+    if standing is None:
         return None
-    scorer = models.at(connection, int(row["model"][0])) or models.plain
-    asked = select(schema.accounts.c.scored_at).where(schema.accounts.c.id == account_id)
-    at = float(row["scored_at"][0]) or float(connection.scalar(asked) or 0.0) or float(row["newest"][0])
-    values = measures.read(row, at)
-    scores = scorer.score(values, row["published"], row["band"])
+    scorer, scores, values = standing.scorer, standing.scores, standing.values
     points = scores.points[0].tolist()
     texts = {m.name: words(m, value) for m, value in zip(measures.measures, values[0].tolist(), strict=True)}
+    texts.update(scorer.held(values[0].tolist()))
     drivers = [
         Driver(name, texts.get(name) or SPECIAL.get(name, name), share, dimension)
         for name, share, dimension in zip(scores.names, points, scores.dimensions, strict=True)
         if share
     ]
     newest = _newest(connection, account_id)
-    code = int(row["band"][0])
     return Explanation(
         health=float(scores.health[0]),
-        band=None if code == NO_BAND else BANDS[code],
+        band=standing.band,
         risk=float(scores.risk[0]),
         base=scores.base,
         drivers=sorted(drivers, key=lambda driver: -abs(driver.points)),
@@ -108,9 +109,11 @@ def explain(
             _reading(measure, value, [newest[kind] for kind in newest if _counts(config, measure, kind)])
             for measure, value in zip(measures.measures, values[0].tolist(), strict=True)
         ],
-        as_of=at,
+        as_of=standing.at,
         config_version=config.version,
         model_version=scorer.version,
+        computed=float(scores.computed[0]),
+        override=current(connection, account_id, standing.at),
     )
 
 

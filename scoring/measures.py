@@ -12,7 +12,8 @@ from hub import Event
 from scoring.arrays import Floats
 from scoring.batch import Batch, Codes, Integers, columns
 from scoring.config import Config
-from scoring.families import ActiveDays, Counts, Holdings, Last, Marks, People, Recency, Trend
+from scoring.families import ActiveDays, ByHand, Counts, Holdings, Last, Marks, People, Recency, Trend
+from scoring.families.by_hand import KIND
 from scoring.families.protocol import DAY, Family
 from scoring.rows import Block, Layout, Rows
 
@@ -32,10 +33,11 @@ class MeasureSet:
     def __init__(self, config: Config, more: Sequence[Block] = ()) -> None:
         self.measures = tuple(config.measures)
         outcome = config.scorecard.outcome
-        self.codes = Codes.of(self.measures, (*outcome.kinds, *outcome.back))
+        self.codes = Codes.of(self.measures, (*outcome.kinds, *outcome.back, KIND))
         counts = Counts(self.measures, self.codes)
         self.holdings = Holdings(self.measures)
         self.marks = Marks(outcome, self.codes)
+        self.by_hand = ByHand(self.codes)
         self._families: tuple[Family, ...] = (
             counts,
             Last(self.measures, self.codes),
@@ -45,14 +47,16 @@ class MeasureSet:
             Trend(self.measures, self.codes, counts),
             self.holdings,
             self.marks,
+            self.by_hand,
         )
+        self._readers = self.by_hand.readers
         self._every = outcome.every
         self.layout = Layout([*(block for family in self._families for block in family.blocks()), *more])
         self.dtype, self.empty = self.layout.dtype, self.layout.empty
 
     def batch(self, events: Sequence[Event], accounts: Sequence[str]) -> Batch:
         """Events as columns, with the account of each."""
-        return columns(events, accounts, self.codes)
+        return columns(events, accounts, self.codes, self._readers)
 
     def fold(self, rows: Rows, batch: Batch) -> Rows:
         """Take a batch into rows (n,), one for each of `batch.accounts`, in place; returns them.
@@ -89,6 +93,11 @@ class MeasureSet:
     def gone(self, rows: Rows) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(n,) whether accounts are lost already: there is nothing to predict of them."""
         return self.marks.gone(rows.view(self.layout.view))
+
+    def set_by_hand(self, rows: Rows, now: Floats | float) -> Floats:
+        """(n,) the health that a person set and that holds at `now`; NaN where there is none."""
+        moment = np.broadcast_to(np.asarray(now, np.float64), (len(rows),))
+        return self.by_hand.health(rows.view(self.layout.view), moment)
 
     def ended(self, rows: Rows, at: float) -> bool | None:
         """Whether the outcome's events hit the mark of `at` in a row (1,); None if it has no such mark."""

@@ -20,7 +20,7 @@ from hub.store.database import ContendedError, Database, insert_rows, run_rows
 from hub.streams.room import Message, Record, Step
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec
 from scoring import accounts as rows_kept
-from scoring import archive, entities, loading, merge, parts, profiles, snapshots
+from scoring import archive, entities, loading, merge, overrides, parts, profiles, snapshots
 from scoring.accounts import Accounts, Draft, measures_of
 from scoring.batch import Integers
 from scoring.clock import Clock
@@ -225,6 +225,7 @@ class Rescore:
         names = profiles.names(work.connection, [health.account for health in work.healths])
         names.update({row[0]: row[1] for row in customers if row[1]})
         joined = [event for _, event in told if event.kind == MERGED]
+        set_by_hand = overrides.rows(told)
         merged: list[merge.Changed] = []
 
         def write(connection: Connection) -> None:
@@ -234,6 +235,7 @@ class Rescore:
             profiles.write(connection, customers, people)
             insert_rows(connection, entities.UPSERT, entities.rows(work.things.changed))
             work.write(connection)
+            overrides.write(connection, set_by_hand)
             snapshots.drop(connection, work.labels)
             merged.clear()
             for event in joined:

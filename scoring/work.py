@@ -70,7 +70,7 @@ class Rules:
 
 
 class _Judged(NamedTuple):
-    """Accounts just scored: their places in the draft, moments, rows as they were, values, what people set, and scores."""
+    """Accounts just scored: their places in the draft, moments, rows as they were, values, what people set, scores."""
 
     scorer: Scorer
     places: Integers
@@ -163,6 +163,7 @@ class Work:
         moved |= np.abs(scores.health - rows["published"]) >= LEAST
         stale = np.abs(scores.health - rows["health"]) >= _SHOWN
         stale |= (np.floor(rows["scored_at"] / DAY) < np.floor(now / DAY)) | (rows["model"] != version)
+        stale |= (rows["override.until"] > rows["scored_at"]) & (rows["override.until"] <= now)
         self._tell(judged, np.flatnonzero(moved), causes)
         rows["health"], rows["scored_at"], rows["model"] = scores.health, now, version
         rows["published"][moved], rows["published_model"][moved] = scores.health[moved], version

@@ -45,6 +45,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         config_version: the measures and scorecard it was computed with.
         model_version: the models it was computed with; 0 before any.
         name: what people call the customer, where known.
+        computed: what it would be had nobody set it by hand; None: nobody has.
     """
 
     account: str
@@ -62,3 +63,4 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     config_version: str = ""
     model_version: int = 0
     name: str | None = None
+    computed: float | None = None

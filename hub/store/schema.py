@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 3  # also the number of the newest step in `hub.store.migrations`
+VERSION = 4  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -191,6 +191,18 @@ ledger = Table(
     Index("ledger_by_account", "account", "at"),
     Index("ledger_by_time", "at"),
     sqlite_with_rowid=False,
+)
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("event", String, primary_key=True, comment="the id of the event that said it"),
+    Column("account", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("until", Double, nullable=False, comment="0: it takes back what was said before"),
+    Column("health", Double, comment="None: it takes back"),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("overrides_by_account", "account", "at"),
 )
 snapshots = Table(
     "snapshots",

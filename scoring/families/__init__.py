@@ -5,6 +5,7 @@ batches, gives the same state, and merging two rows is as if their events had be
 """
 
 from scoring.families.active_days import ActiveDays
+from scoring.families.by_hand import ByHand
 from scoring.families.counts import Counts
 from scoring.families.entities import Holdings
 from scoring.families.last import Last
@@ -13,4 +14,4 @@ from scoring.families.people import People
 from scoring.families.recency import Recency
 from scoring.families.trend import Trend
 
-__all__ = ["ActiveDays", "Counts", "Holdings", "Last", "Marks", "People", "Recency", "Trend"]
+__all__ = ["ActiveDays", "ByHand", "Counts", "Holdings", "Last", "Marks", "People", "Recency", "Trend"]

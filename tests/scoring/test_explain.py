@@ -98,4 +98,6 @@ def test_it_can_be_printed_as_json(room):
         "as_of",
         "config_version",
         "model_version",
+        "computed",
+        "override",
     }
