@@ -12,7 +12,19 @@ from hub import Event
 from scoring.arrays import Floats
 from scoring.batch import Batch, Codes, Integers, columns
 from scoring.config import Config
-from scoring.families import ActiveDays, ByHand, Counts, Holdings, Last, Marks, People, Recency, Trend
+from scoring.families import (
+    ActiveDays,
+    ByHand,
+    Counts,
+    Days,
+    Holdings,
+    Last,
+    Marks,
+    People,
+    Recency,
+    Tenure,
+    Trend,
+)
 from scoring.families.by_hand import KIND
 from scoring.families.protocol import DAY, Family
 from scoring.rows import Block, Layout, Rows
@@ -42,7 +54,9 @@ class MeasureSet:
             counts,
             Last(self.measures, self.codes),
             Recency(self.measures, self.codes),
+            Tenure(self.measures, self.codes),
             ActiveDays(self.measures, self.codes),
+            Days(self.measures, self.codes),
             People(self.measures, self.codes),
             Trend(self.measures, self.codes, counts),
             self.holdings,

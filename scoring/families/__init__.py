@@ -7,11 +7,25 @@ batches, gives the same state, and merging two rows is as if their events had be
 from scoring.families.active_days import ActiveDays
 from scoring.families.by_hand import ByHand
 from scoring.families.counts import Counts
+from scoring.families.days import Days
 from scoring.families.entities import Holdings
 from scoring.families.last import Last
 from scoring.families.outcome import Marks
 from scoring.families.people import People
 from scoring.families.recency import Recency
+from scoring.families.tenure import Tenure
 from scoring.families.trend import Trend
 
-__all__ = ["ActiveDays", "ByHand", "Counts", "Holdings", "Last", "Marks", "People", "Recency", "Trend"]
+__all__ = [
+    "ActiveDays",
+    "ByHand",
+    "Counts",
+    "Days",
+    "Holdings",
+    "Last",
+    "Marks",
+    "People",
+    "Recency",
+    "Tenure",
+    "Trend",
+]
