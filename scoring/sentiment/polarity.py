@@ -1,0 +1,213 @@
+"""How somebody feels, by the words they use: weights, turned by negation, contrast, politeness and irony.
+
+The sum is a logit: the polarity is `tanh(sum / 2)`, the same as twice the probability of `positive` less one, so that what
+is learned from ratings can be added to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from scoring.sentiment.lexicon import Cue, Lexicon
+from scoring.sentiment.tokens import ENDS, MARKS
+
+MOST: Final = 6.0
+"""Logits: nobody is surer than that."""
+_SCOPE: Final = 5  # words after `not` that it turns
+_BACK: Final = 4  # words before `nicht` that it turns
+_AFTER: Final = frozenset({"de", "nl"})  # the verb stands before the `not`
+_LOUDER: Final = 1.4
+_SOFTER: Final = 0.6
+_BEFORE_BUT: Final = 0.35
+_BEHIND_BUT: Final = 1.2
+_ASKED: Final = 0.6  # what a word weighs in a question
+_IRONIC: Final = -0.6
+_SHORT: Final = 5  # words of a text that is thanks and nothing else
+_OPENING: Final = 2  # words within which an exclamation of praise stands alone
+
+
+@dataclass(slots=True)
+class _Found:
+    """One cue in a text."""
+
+    cue: Cue
+    place: int
+    sentence: int
+    clause: int
+    weight: float
+    intent: str
+    negated: bool = False
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the words of a text come to.
+
+    Attributes:
+        logit: of `positive` against `negative`, within `MOST`.
+        evidence: how much was said for either side.
+        intents: what was spoken of, and how much.
+        asks: whether something is asked.
+    """
+
+    logit: float = 0.0
+    evidence: float = 0.0
+    intents: dict[str, float] = field(default_factory=dict)
+    asks: bool = False
+
+
+def hear(words: Sequence[str], lexicon: Lexicon, language: str) -> Heard:
+    """Weigh the words of a text.
+
+    >>> from scoring.sentiment.lexicon import lexicon
+    >>> from scoring.sentiment.tokens import tokens
+    >>> hear(tokens("not happy"), lexicon("en"), "en").logit < 0 < hear(tokens("not bad"), lexicon("en"), "en").logit
+    True
+    """
+    pass_ = _Pass(words, lexicon, language)
+    pass_.walk()
+    return pass_.heard()
+
+
+class _Pass:
+    """One walk over a text."""
+
+    def __init__(self, words: Sequence[str], lexicon: Lexicon, language: str) -> None:
+        self._words, self._lexicon, self._after = words, lexicon, language in _AFTER
+        self._found: list[_Found] = []
+        self._roles: dict[str, int] = {}
+        self._questions: set[int] = set()
+        self._begins = [0]  # place of each sentence's first word
+        self._clause = 0
+        self._plain = 0
+
+    def walk(self) -> None:
+        """Find the cues, each in its sentence and clause, and turn those that are negated."""
+        words, lexicon = self._words, self._lexicon
+        place, count = 0, len(words)
+        negated = -1  # up to where
+        turned = -1  # the last place that was a negator
+        louder = 1.0
+        loud_until = -1
+        while place < count:
+            word = words[place]
+            if word in MARKS:
+                if word in ENDS:
+                    if word == "?":
+                        self._questions.add(len(self._begins) - 1)
+                    self._begins.append(place + 1)
+                if word not in "¿¡":
+                    self._back(turned)
+                    self._clause += 1
+                    negated = turned = -1
+                place += 1
+                continue
+            cue = lexicon.at(words, place)
+            if cue is None:
+                self._plain += 1
+                place += 1
+                continue
+            for role in cue.roles:
+                self._roles[role] = self._roles.get(role, 0) + 1
+            if cue.roles:
+                if "but" in cue.roles and self._found:
+                    self._contrast()
+                    negated = turned = -1
+                if "not" in cue.roles:
+                    negated, turned = place + _SCOPE + len(cue.words) - 1, place
+                if "gone" in cue.roles:
+                    self._gone()
+                if "very" in cue.roles or "slightly" in cue.roles:
+                    louder = _LOUDER if "very" in cue.roles else _SOFTER
+                    loud_until = place + len(cue.words) + 1
+            if cue.weight or cue.negated or cue.intent:
+                weighs = not ("very" in cue.roles and place + 1 < count and self._weighs(place + 1))
+                if weighs:
+                    found = _Found(cue, place, len(self._begins) - 1, self._clause, cue.weight, cue.intent)
+                    if place <= negated and cue.words[0] not in lexicon.negators:  # `no tengo ninguna queja` is one no
+                        _turn(found)
+                        turned = -1
+                    elif cue.negated_intent == "complaint" and cue.weight > 0.0:  # solved
+                        self._gone()
+                    if place <= loud_until:
+                        found.weight *= louder
+                    self._found.append(found)
+            place += len(cue.words)
+        self._back(turned)
+
+    def _weighs(self, place: int) -> bool:
+        cue = self._lexicon.at(self._words, place)
+        return cue is not None and bool(cue.weight)
+
+    def _back(self, turned: int) -> None:
+        """A `nicht` that had nothing to turn in front of it turns what stands before it."""
+        if turned < 0 or not self._after:
+            return
+        for found in reversed(self._found):
+            if found.clause != self._clause or found.place < turned - _BACK:
+                return
+            if not found.negated and found.place < turned:
+                _turn(found)
+                return
+
+    def _contrast(self) -> None:
+        """What stands before a `but` was said to soften what follows."""
+        for found in self._found:
+            found.weight *= _BEFORE_BUT
+        self._clause += 1
+
+    def _gone(self) -> None:
+        """A trouble that is gone is none."""
+        sentence = len(self._begins) - 1
+        for found in self._found:
+            if found.sentence == sentence and found.weight < 0.0:
+                found.weight, found.intent = 0.0, ""
+
+    def heard(self) -> Heard:
+        """Sum up."""
+        self._ironic()
+        out = Heard(asks=bool(self._questions) or "ask" in self._roles)
+        total = 0.0
+        last_but = "but" in self._roles
+        for found in self._found:
+            weight = found.weight * (_ASKED if found.sentence in self._questions else 1.0)
+            if last_but and found.clause == self._clause:
+                weight *= _BEHIND_BUT
+            total += weight
+            out.evidence += abs(weight)
+            if found.intent:
+                out.intents[found.intent] = out.intents.get(found.intent, 0.0) + max(0.7, abs(weight))
+        if "again" in self._roles and total < 0.0:
+            total, out.evidence = total - 0.4, out.evidence + 0.4
+        if "thanks" in self._roles and not self._found and not out.asks and self._plain <= _SHORT - 1:
+            total, out.evidence = 1.0, 1.0
+        out.logit = max(-MOST, min(MOST, total))
+        return out
+
+    def _ironic(self) -> None:
+        """Praise as an exclamation of its own, in the midst of trouble, is none."""
+        good = [found for found in self._found if found.weight > 0.0 and not found.negated]
+        if not good or "but" in self._roles:
+            return
+        bad = sum(found.weight for found in self._found if found.weight < 0.0)
+        told = "irony" in self._roles
+        if bad > -1.0 and not told:
+            return
+        for found in good:
+            if told or self._alone(found):
+                found.weight *= _IRONIC
+
+    def _alone(self, found: _Found) -> bool:
+        """Whether it is the whole of its clause."""
+        begin = end = found.place
+        while begin > 0 and self._words[begin - 1] not in MARKS:
+            begin -= 1
+        while end < len(self._words) and self._words[end] not in MARKS:
+            end += 1
+        return end - begin <= len(found.cue.words) + _OPENING
+
+
+def _turn(found: _Found) -> None:
+    found.weight, found.intent, found.negated = found.cue.negated, found.cue.negated_intent, True
