@@ -13,15 +13,16 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from hub import Event
+from hub import Event, RejectedError
 from hub.store import schema
 from hub.store.bulk import insert_rows
 from hub.store.family import family
 from hub.store.upserts import insert
-from scoring.families.by_hand import KIND, OURS, until
+from scoring.families.by_hand import KIND, MOST, OURS, until
 
 _TABLE: Final = schema.overrides
 _INSERT: Final = insert(_TABLE).on_conflict_do_nothing()
+_LONGEST: Final = 366 * 86_400.0
 
 
 class Override(NamedTuple):
@@ -40,6 +41,22 @@ class Override(NamedTuple):
     health: float | None
     author: str
     reason: str
+
+
+def checked(said: Override) -> Override:
+    """A word that can be taken.
+
+    Raises:
+        RejectedError: it lacks an author or a reason, is no health, or does not end within a year.
+    """
+    if not said.author.strip() or not said.reason.strip():
+        raise RejectedError("who says so, and why? An override has an author and a reason")
+    if said.health is not None:
+        if not 0.0 <= said.health <= MOST:
+            raise RejectedError(f"health is 0 to 100, not {said.health:g}")
+        if not said.at < said.until <= said.at + _LONGEST:
+            raise RejectedError("an override ends in the future, within a year: what nobody looks at again goes wrong")
+    return said
 
 
 def event(account: str, said: Override) -> Event:

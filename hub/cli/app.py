@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "explain": "hub.cli.explaining:explain",
     "events": "hub.cli.look:events",
     "merge": "hub.cli.merging:merge",
+    "override": "hub.cli.overriding:override",
     "deliveries": "hub.cli.leaving:deliveries",
     "deadletters": "hub.cli.letters:app",
     "replay": "hub.cli.letters:replay",

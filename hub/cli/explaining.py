@@ -40,6 +40,8 @@ def _document(account: str, why: Explanation) -> dict[str, Any]:
     return document | {
         "account": account,
         "as_of": iso(why.as_of),
+        "override": why.override
+        and why.override._asdict() | {n: iso(getattr(why.override, n)) for n in ("at", "until")},
         "drivers": [{name: getattr(driver, name) for name in driver.__struct_fields__} for driver in why.drivers],
         "measures": [msgspec.to_builtins(one) | {"as_of": iso(one.as_of)} for one in why.measures],
     }
@@ -56,4 +58,9 @@ def _say(account: str, why: Explanation) -> None:
         rows.append(("", f"{len(rest)} smaller drivers", f"{sum(driver.points for driver in rest):+.2f}"))
     rows.append(("", Styled("[bold]health[/]"), Styled(f"[bold]{why.health:+.2f}[/]")))
     print_table(("dimension", "driver", "points"), rows, "")
+    if why.override is not None and why.override.health is not None:
+        by, reason = plain(why.override.author), plain(why.override.reason)
+        until = when(why.override.until)
+        answer.print(f"\nset by hand to {why.override.health:g} until {until} by {by}: {reason}")
+        answer.print(f"computed, it is {why.computed:.1f}")
     answer.print(f"\n[dim]scorecard {why.config_version}, model {why.model_version or 'none yet'}[/]")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from hub.sdk.events import Event
 from hub.sdk.health import Band
 from hub.settings import Settings
 from hub.store.database import Database
@@ -65,6 +66,26 @@ class Measure(Protocol):
         """Unix seconds of the newest event it has seen; None: none yet."""
 
 
+class Override(Protocol):
+    """A person's word about a health."""
+
+    @property
+    def health(self) -> float | None:
+        """0 to 100."""
+
+    @property
+    def until(self) -> float:
+        """Unix seconds until when it holds."""
+
+    @property
+    def author(self) -> str:
+        """Who said it."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+
 class Explanation(Protocol):
     """One account's health and everything it is made of: base + all drivers' points = health."""
 
@@ -103,6 +124,14 @@ class Explanation(Protocol):
     @property
     def model_version(self) -> int:
         """0 before any model has learned."""
+
+    @property
+    def computed(self) -> float:
+        """What health would be had nobody set it by hand."""
+
+    @property
+    def override(self) -> Override | None:
+        """The person's word that holds; None: nobody's does."""
 
 
 class Deliveries(Protocol):
@@ -194,6 +223,7 @@ class Context:
         behind: seconds that the oldest record a room has not taken has waited, by the room's name.
         deliveries: pause, resume, replay; None where another process owns them.
         replay_dead_letters: sends dead letters through again, by id, and says how many; None likewise.
+        tell: puts an event of the hub's own on the log, and returns once it is there; None where there is no door.
         now: unix seconds, the wall's; with `settings.clock = "event"` customers live at the newest event instead.
         door_paths: beginnings of paths that guard themselves (signatures, not tokens).
         version: of the program.
@@ -219,6 +249,7 @@ class Context:
     behind: Callable[[], Mapping[str, float]] = _no_rates
     deliveries: Deliveries | None = None
     replay_dead_letters: Callable[[Sequence[str]], int] | None = None
+    tell: Callable[[Event], None] | None = None
     now: Callable[[], float] = field(default=time.time)
     door_paths: tuple[str, ...] = ("/in/", "/v1/")
     version: str = ""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
 from hub.ingest.deadletters import Dead
+from hub.ingest.intake import seal
+from hub.sdk.events import Event
 from hub.store.expendable.hot import Hot
 from hub.store.heartbeats import Process, alive
 from hub.web import processes
 from hub.web.context import Context, Halt, Listening, Plugin
 from hub.worker.pace import Pace
 from scoring.explain import Explanation, explain
+from scoring.families.by_hand import OURS
 from scoring.scorers import Scorers
 
 if TYPE_CHECKING:
@@ -76,6 +80,7 @@ class Facts:
             dying=hub.condition.dying,
             behind=self._asked(hub.condition.behind.seconds),
             deliveries=self,
+            tell=self._tell,
             replay_dead_letters=lambda ids: hub.replay().run(ids).letters,
             door_paths=("/in/", *(path for source in hub.configured.sources for path in source.paths)),
             version=version,
@@ -108,6 +113,10 @@ class Facts:
 
     def _explain(self, connection: Connection, account: str) -> Explanation | None:
         return explain(connection, account, self._hub.engine.config, self._scorers)
+
+    def _tell(self, event: Event) -> None:
+        intake, now = self._hub.engine.intake, datetime.now(UTC)
+        intake.append(intake.pack([seal(event, OURS, now)], now.timestamp())).result(_PATIENCE)
 
     def _asked(self, answer: Callable[[], Mapping[str, N]]) -> Callable[[], Mapping[str, N]]:
         """The answer, unless it would have to be waited for: the log is away."""

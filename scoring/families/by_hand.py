@@ -23,7 +23,7 @@ KIND: Final = "health.overridden"
 OURS: Final = "pulsehub"
 _UNTIL: Final = "override.until"
 _TAKEN_BACK: Final = 0.0
-_MOST: Final = 100.0
+MOST: Final = 100.0
 
 
 class ByHand:
@@ -69,7 +69,7 @@ def until(event: Event) -> float:
         return math.nan
     if said.get("clear") is True:
         return _TAKEN_BACK
-    if event.value is None or not 0.0 <= event.value <= _MOST:
+    if event.value is None or not 0.0 <= event.value <= MOST:
         return math.nan
     try:
         end = datetime.fromisoformat(str(said.get("until")))

@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from hub.sdk.events import Event
 from hub.sdk.health import Driver, Health
 from hub.store import schema
+from scoring.overrides import current
 
 NOW = 1_789_383_600.0  # Monday 14 September 2026, 11:00 UTC
 DAY = 86_400.0
@@ -446,4 +447,6 @@ def explain(connection, account):
         as_of=at,
         config_version="c1",
         model_version=12,
+        computed=health.health if health.computed is None else health.computed,
+        override=current(connection, account, at),
     )

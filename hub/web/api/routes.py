@@ -17,7 +17,7 @@ from hub.store.questions import account as of_account
 from hub.store.questions import portfolio, tree, way
 from hub.store.questions.paging import CursorError
 from hub.store.questions.portfolio import Wanted
-from hub.web.api import shapes
+from hub.web.api import overriding, shapes
 from hub.web.page import Site
 from hub.web.pages.account import find
 from hub.web.refusal import RefusedError
@@ -101,6 +101,8 @@ def router(site: Site) -> APIRouter:
             references=references,
             parent=above,
             parts=below,
+            computed=why.computed if why else None,
+            override=overriding.out(why.override) if why and why.override else None,
             config_version=why.config_version if why else "",
             model_version=why.model_version if why else 0,
         )

@@ -61,6 +61,22 @@ class MeasureOut(BaseModel):
     as_of: str | None = Field(description="the newest event it has seen")
 
 
+class OverrideOut(BaseModel):
+    """One word about a health."""
+
+    at: str
+    until: str | None = Field(description="null: it takes back what was said before")
+    health: float | None = Field(description="null: likewise")
+    author: str
+    reason: str
+
+
+class Overrides(BaseModel):
+    """What was said of one customer, newest first."""
+
+    overrides: list[OverrideOut]
+
+
 class Account(AccountSummary):
     """One customer, explained."""
 
@@ -70,6 +86,8 @@ class Account(AccountSummary):
     references: list[str] = Field(description="by which vendors know it")
     parent: str | None = Field(None, description="our id of the account it is a part of")
     parts: list[str] = Field(default_factory=list, description="our ids of the accounts that are parts of it")
+    computed: float | None = Field(None, description="what health would be had nobody set it by hand")
+    override: OverrideOut | None = Field(None, description="the person's word that holds; null: nobody's does")
     config_version: str
     model_version: int
 

@@ -1,0 +1,43 @@
+"""docs/measures.md: what it shows of the two files can be scored with."""
+
+import pytest
+import yaml
+
+from scoring.config import Config
+from scoring.loading import load
+from scoring.measures import MeasureSet
+from scoring.scorer import Scorer
+from tests.docs.pages import ROOT, blocks
+
+PAGE = ROOT / "docs" / "measures.md"
+SHOWN = [block.text for block in blocks(PAGE) if block.language == "yaml"]
+
+
+def whole(text):
+    """Our own files with what is shown: a list is measures beside ours, a mapping is words of the scorecard."""
+    ours, shown = load().model_dump(), yaml.safe_load(text)
+    if isinstance(shown, list):
+        named = {measure["name"] for measure in shown}
+        ours["measures"] = [*(m for m in ours["measures"] if m["name"] not in named), *shown]
+    else:
+        ours["scorecard"] |= shown
+    return Config.model_validate(ours)
+
+
+@pytest.mark.parametrize("text", SHOWN, ids=[text.split("\n")[0] for text in SHOWN])
+def test_what_the_page_shows_can_be_measured_and_scored_with(text):
+    config = whole(text)
+    assert MeasureSet(config).dtype.names
+    assert Scorer(config, None).names
+    assert config.version != load().version
+
+
+def test_a_block_that_makes_no_sense_would_be_noticed():
+    with pytest.raises(ValueError, match="no condition"):
+        whole("limits: [{when: {mrr: lots}, cap: 5}]")
+
+
+def test_every_word_of_a_limit_is_told():
+    page = PAGE.read_text()
+    for word in ("when", "cap", "floor", "say"):
+        assert word in page
