@@ -63,6 +63,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self.index)
 
+    def of(self, name: str) -> Floats:
+        """(e,) what a measure is `of`; NaN where an event has none."""
+        if name in ("amount", "value"):
+            return self.amount if name == "amount" else self.value
+        found = self.numbers.get(name)
+        return np.full(len(self), np.nan) if found is None else found
+
     def changed(self, changes: Changes | None) -> Batch:
         """The same with what it changes among entities, aligned with `accounts`."""
         return self if changes is None else replace(self, changes=changes)

@@ -95,7 +95,9 @@ class Measure(_Data):
     where: dict[str, Scalar | list[Scalar]] = Field(
         default_factory=dict, description="property -> value it must have, or a list of them"
     )
-    of: Literal["amount", "value"] | None = None
+    of: Literal["amount", "value", "polarity"] | None = Field(
+        None, description="what of an event; polarity: how its text sounds, -1 to 1"
+    )
     half_life: Duration = math.inf
     window: Duration | None = Field(None, ge=_DAY, le=730 * _DAY, description="days: how far back, at most two years")
     short: str | None = Field(None, description="trend: the measure with the short half-life")

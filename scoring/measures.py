@@ -10,8 +10,8 @@ import numpy as np
 
 from hub import Event
 from scoring.arrays import Floats
-from scoring.batch import Batch, Codes, Integers, columns
-from scoring.config import Config
+from scoring.batch import Batch, Codes, Integers, Reader, columns
+from scoring.config import Config, Measure
 from scoring.families import (
     ActiveDays,
     ByHand,
@@ -28,6 +28,7 @@ from scoring.families import (
 from scoring.families.by_hand import KIND
 from scoring.families.protocol import DAY, Family
 from scoring.rows import Block, Layout, Rows
+from scoring.sentiment.noting import POLARITY, polarity
 
 
 class MeasureSet:
@@ -63,7 +64,7 @@ class MeasureSet:
             self.marks,
             self.by_hand,
         )
-        self._readers = self.by_hand.readers
+        self._readers = {**self.by_hand.readers, **_tone(self.measures, self.codes)}
         self._every = outcome.every
         self.layout = Layout([*(block for family in self._families for block in family.blocks()), *more])
         self.dtype, self.empty = self.layout.dtype, self.layout.empty
@@ -122,3 +123,9 @@ class MeasureSet:
         seen, theirs = into.view(self.layout.view), other.view(self.layout.view)
         for family in self._families:
             family.merge(seen, theirs)
+
+
+def _tone(measures: Sequence[Measure], codes: Codes) -> dict[str, Reader]:
+    """How texts sound is read only of what some measure asks it of."""
+    asking = [codes.coefficients(measure) != 0.0 for measure in measures if measure.of == POLARITY]
+    return {POLARITY: Reader(np.logical_or.reduce(asking), polarity)} if asking else {}

@@ -34,6 +34,7 @@ from scoring.merges import Merges
 from scoring.model import Model
 from scoring.profiles import Profiles
 from scoring.scorers import Scorers
+from scoring.texts import Texts
 from scoring.work import Rules, Work
 
 _HOURLY: Final = 3_600.0
@@ -82,6 +83,7 @@ class Rescore:
         self._scorers = Scorers(config)
         self._measures = measures_of(config, self._scorers.names)
         self._by_events = clock.mode == "event"
+        self._texts = Texts(by_events=self._by_events)
         self._rules = Rules(
             self._measures,
             self._scorers,
@@ -130,6 +132,7 @@ class Rescore:
         self._pass_on(connection, taken)
         if not taken.fresh:
             return self._idle(taken)
+        taken.fresh = self._texts.read(connection, taken.fresh)
         self._scorers.refresh(connection)
         cut = list(rounds(taken.fresh, self._clocks)) if self._by_events else [Round((), taken.fresh)]
         passed = {partition for turn in cut for _, some in turn.midnights for partition in some}

@@ -29,7 +29,8 @@ class Counts:
         ours = [measures[i] for i in self.columns]
         self._names = tuple(m.name for m in ours)
         self._coefficients = np.array([codes.coefficients(m) for m in ours]).reshape(len(ours), codes.size).T
-        self._of = np.array([("amount", "value").index(m.of) + 1 if m.of else 0 for m in ours], np.int64)
+        self._ofs = sorted({m.of for m in ours if m.of})
+        self._of = np.array([self._ofs.index(m.of) + 1 if m.of else 0 for m in ours], np.int64)
         self.lives = np.array(sorted({m.half_life for m in ours}))
         self._life = np.array([int(np.searchsorted(self.lives, m.half_life)) for m in ours], np.int64)
         self._upward = np.array([m.direction == "up" for m in ours], bool)
@@ -56,7 +57,7 @@ class Counts:
             worth = self._coefficients[batch.code]
             worth *= np.exp2(ages)[:, self._life]
             if self._of.any():
-                parts = np.stack([np.ones(len(batch)), np.nan_to_num(batch.amount), np.nan_to_num(batch.value)], axis=1)
+                parts = np.stack([np.ones(len(batch)), *(np.nan_to_num(batch.of(of)) for of in self._ofs)], axis=1)
                 worth *= parts[:, self._of]
             rows["counts"] += np.add.reduceat(worth, batch.starts, axis=0)
         rows["newest"][:, 0] = newest

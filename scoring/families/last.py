@@ -33,7 +33,7 @@ class Last:
     def fold(self, rows: Rows, batch: Batch) -> None:
         """Take each account's newest value where it is newer than the row's."""
         for place, (measure, coefficients) in enumerate(zip(self._ours, self._coefficients, strict=True)):
-            values = (batch.amount if measure.of == "amount" else batch.value) * coefficients[batch.code]
+            values = batch.of(measure.of or "value") * coefficients[batch.code]
             chosen = np.flatnonzero((coefficients[batch.code] != 0.0) & ~np.isnan(values))
             if not len(chosen):
                 continue

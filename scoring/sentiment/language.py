@@ -1,8 +1,8 @@
 """Which of six languages a text is in, by its common words and letters.
 
-A word counts for the languages it is common in, the less the more there are; the words that say how somebody feels count
-as well, so that `Great product` is English. Ten more languages are known by their commonest words alone, so that
-Portuguese is `unknown` and not bad Spanish.
+A word counts for the languages it is common in, the less the more there are; the words that say how somebody feels
+count as well, so that `Great product` is English. Ten more languages are known by their commonest words alone, so
+that Portuguese is `unknown` and not bad Spanish.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The words of a language and what they count for, read from `words/<language>.txt`.
 
-A section's head says what its entries are: `[bad 2 outage]` weigh -2 and speak of an outage; `[works outage 1]` weigh 1,
-and -2 of an outage where they are negated; `[able complaint]` weigh only where they are negated; other heads name a role
-(`not`, `very`, `but`, `polite` ...). Entries are words or phrases between commas; `disappoint*` is every word that
-begins so. Where entries overlap the longest wins, so that `thanks for nothing` is no thanks.
+A section's head says what its entries are: `[bad 2 outage]` weigh -2 and speak of an outage; `[works outage 1]` weigh
+1, and -2 of an outage where they are negated; `[able complaint]` weigh only where they are negated; other heads name
+a role (`not`, `very`, `but`, `polite` ...). Entries are words or phrases between commas; `disappoint*` is every word
+that begins so. Where entries overlap the longest wins, so that `thanks for nothing` is no thanks.
 """
 
 from __future__ import annotations

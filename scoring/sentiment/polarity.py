@@ -1,7 +1,7 @@
 """How somebody feels, by the words they use: weights, turned by negation, contrast, politeness and irony.
 
-The sum is a logit: the polarity is `tanh(sum / 2)`, the same as twice the probability of `positive` less one, so that what
-is learned from ratings can be added to it.
+The sum is a logit: the polarity is `tanh(sum / 2)`, the same as twice the probability of `positive` less one, so that
+what is learned from ratings can be added to it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _BEFORE_BUT: Final = 0.35
 _BEHIND_BUT: Final = 1.2
 _ASKED: Final = 0.6  # what a word weighs in a question
 _IRONIC: Final = -0.6
+_OPENERS: Final = frozenset("¿¡")
 _SHORT: Final = 5  # words of a text that is thanks and nothing else
 _OPENING: Final = 2  # words within which an exclamation of praise stands alone
 
@@ -66,9 +67,9 @@ def hear(words: Sequence[str], lexicon: Lexicon, language: str) -> Heard:
     >>> hear(tokens("not happy"), lexicon("en"), "en").logit < 0 < hear(tokens("not bad"), lexicon("en"), "en").logit
     True
     """
-    pass_ = _Pass(words, lexicon, language)
-    pass_.walk()
-    return pass_.heard()
+    walked = _Pass(words, lexicon, language)
+    walked.walk()
+    return walked.heard()
 
 
 class _Pass:
@@ -79,70 +80,76 @@ class _Pass:
         self._found: list[_Found] = []
         self._roles: dict[str, int] = {}
         self._questions: set[int] = set()
-        self._begins = [0]  # place of each sentence's first word
-        self._clause = 0
+        self._sentence = self._clause = 0
+        self._negated = -1  # up to where a `not` reaches
+        self._turning = -1  # where one stands that has turned nothing yet
+        self._louder, self._loud_until = 1.0, -1
         self._plain = 0
 
     def walk(self) -> None:
         """Find the cues, each in its sentence and clause, and turn those that are negated."""
         words, lexicon = self._words, self._lexicon
         place, count = 0, len(words)
-        negated = -1  # up to where
-        turned = -1  # the last place that was a negator
-        louder = 1.0
-        loud_until = -1
         while place < count:
             word = words[place]
             if word in MARKS:
-                if word in ENDS:
-                    if word == "?":
-                        self._questions.add(len(self._begins) - 1)
-                    self._begins.append(place + 1)
-                if word not in "¿¡":
-                    self._back(turned)
-                    self._clause += 1
-                    negated = turned = -1
+                self._mark(word)
                 place += 1
-                continue
-            cue = lexicon.at(words, place)
-            if cue is None:
+            elif (cue := lexicon.at(words, place)) is None:
                 self._plain += 1
                 place += 1
-                continue
-            for role in cue.roles:
-                self._roles[role] = self._roles.get(role, 0) + 1
-            if cue.roles:
-                if "but" in cue.roles and self._found:
-                    self._contrast()
-                    negated = turned = -1
-                if "not" in cue.roles:
-                    negated, turned = place + _SCOPE + len(cue.words) - 1, place
-                if "gone" in cue.roles:
-                    self._gone()
-                if "very" in cue.roles or "slightly" in cue.roles:
-                    louder = _LOUDER if "very" in cue.roles else _SOFTER
-                    loud_until = place + len(cue.words) + 1
-            if cue.weight or cue.negated or cue.intent:
-                weighs = not ("very" in cue.roles and place + 1 < count and self._weighs(place + 1))
-                if weighs:
-                    found = _Found(cue, place, len(self._begins) - 1, self._clause, cue.weight, cue.intent)
-                    if place <= negated and cue.words[0] not in lexicon.negators:  # `no tengo ninguna queja` is one no
-                        _turn(found)
-                        turned = -1
-                    elif cue.negated_intent == "complaint" and cue.weight > 0.0:  # solved
-                        self._gone()
-                    if place <= loud_until:
-                        found.weight *= louder
-                    self._found.append(found)
-            place += len(cue.words)
-        self._back(turned)
+            else:
+                if cue.roles:
+                    self._role(cue, place)
+                if cue.weight or cue.negated or cue.intent:
+                    self._weigh(cue, place)
+                place += len(cue.words)
+        self._back()
+
+    def _mark(self, mark: str) -> None:
+        if mark in ENDS:
+            if mark == "?":
+                self._questions.add(self._sentence)
+            self._sentence += 1
+        if mark not in _OPENERS:
+            self._back()
+            self._clause += 1
+            self._negated = self._turning = -1
+
+    def _role(self, cue: Cue, place: int) -> None:
+        for role in cue.roles:
+            self._roles[role] = self._roles.get(role, 0) + 1
+        if "but" in cue.roles and self._found:
+            self._contrast()
+            self._negated = self._turning = -1
+        if "not" in cue.roles:
+            self._negated, self._turning = place + _SCOPE + len(cue.words) - 1, place
+        if "gone" in cue.roles:
+            self._gone()
+        if "very" in cue.roles or "slightly" in cue.roles:
+            self._louder = _LOUDER if "very" in cue.roles else _SOFTER
+            self._loud_until = place + len(cue.words) + 1
+
+    def _weigh(self, cue: Cue, place: int) -> None:
+        if "very" in cue.roles and place + 1 < len(self._words) and self._weighs(place + 1):
+            return  # `super friendly` is very friendly
+        found = _Found(cue, place, self._sentence, self._clause, cue.weight, cue.intent)
+        if place <= self._negated and cue.words[0] not in self._lexicon.negators:  # `no tengo ninguna queja` is one no
+            _turn(found)
+            self._turning = -1
+        elif cue.negated_intent == "complaint" and cue.weight > 0.0:  # solved
+            self._gone()
+        if place <= self._loud_until:
+            found.weight *= self._louder
+        self._found.append(found)
 
     def _weighs(self, place: int) -> bool:
         cue = self._lexicon.at(self._words, place)
         return cue is not None and bool(cue.weight)
 
-    def _back(self, turned: int) -> None:
-        """A `nicht` that had nothing to turn in front of it turns what stands before it."""
+    def _back(self) -> None:
+        """A `nicht` that has nothing after it to turn turns what stands before it."""
+        turned = self._turning
         if turned < 0 or not self._after:
             return
         for found in reversed(self._found):
@@ -160,9 +167,8 @@ class _Pass:
 
     def _gone(self) -> None:
         """A trouble that is gone is none."""
-        sentence = len(self._begins) - 1
         for found in self._found:
-            if found.sentence == sentence and found.weight < 0.0:
+            if found.sentence == self._sentence and found.weight < 0.0:
                 found.weight, found.intent = 0.0, ""
 
     def heard(self) -> Heard:

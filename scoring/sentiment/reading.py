@@ -46,7 +46,7 @@ def read(text: str, learned: Learned | None = None) -> Reading | None:
     """Read a message; None where a customer said nothing in it.
 
     >>> read("Nobody answers and the export is still broken.")[2:4]
-    ('outage', -0.98...)
+    ('outage', -0.9951)
     """
     own = said(text)
     words = tokens(own)

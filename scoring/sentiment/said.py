@@ -61,7 +61,7 @@ def said(text: str) -> str:
         text = _own(text)
     if "@" in text or "www." in text or "://" in text:
         text = _LINK.sub(" ", text)
-    return " ".join(text[: 2 * LONGEST].split(" ")).strip()[:LONGEST]
+    return " ".join(filter(None, text[: 4 * LONGEST].split(" "))).strip()[:LONGEST]
 
 
 def _own(text: str) -> str:
