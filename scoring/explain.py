@@ -17,6 +17,7 @@ from scoring.drivers import SPECIAL, words
 from scoring.overrides import Override, current
 from scoring.scorers import Scorers
 from scoring.standing import stand
+from scoring.why import counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def explain(
         base=scores.base,
         drivers=sorted(drivers, key=lambda driver: -abs(driver.points)),
         measures=[
-            _reading(measure, value, [newest[kind] for kind in newest if _counts(config, measure, kind)])
+            _reading(measure, value, [newest[kind] for kind in newest if counts(config, measure, kind)])
             for measure, value in zip(measures.measures, values[0].tolist(), strict=True)
         ],
         as_of=standing.at,
@@ -127,14 +128,6 @@ def _reading(measure: Measure, value: float, times: Sequence[float]) -> Reading:
         measure.direction,
         max(times, default=None),
     )
-
-
-def _counts(config: Config, measure: Measure, kind: str) -> bool:
-    """Whether events of a kind change a measure."""
-    if measure.entity is not None:
-        return kind.partition(".")[0] == measure.entity
-    source = next((m for m in config.measures if m.name == measure.long), measure)
-    return kind in source.kinds
 
 
 def _newest(connection: Connection, account: str) -> dict[str, float]:

@@ -46,9 +46,9 @@ class Standing:
         code = int(self.row["band"][0])
         return None if code == NO_BAND else BANDS[code]
 
-    def judged(self, values: Floats, scorer: Scorer | None = None) -> Scores:
-        """What other values (n, M) would come to, for this account."""
-        return _judged(scorer or self.scorer, values, self.row, self.by_hand)
+    def judged(self, values: Floats, scorer: Scorer | None = None, by_hand: Floats | None = None) -> Scores:
+        """What other values (n, M) come to for this account, perhaps by another scorer or another word (1,) by hand."""
+        return _judged(scorer or self.scorer, values, self.row, self.by_hand if by_hand is None else by_hand)
 
 
 def stand(connection: Connection, account: str, measures: MeasureSet, scorers: Scorers) -> Standing | None:
