@@ -63,11 +63,16 @@ class Batch:
     def __len__(self) -> int:
         return len(self.index)
 
-    def of(self, name: str) -> Floats:
-        """(e,) what a measure is `of`; NaN where an event has none."""
-        if name in ("amount", "value"):
-            return self.amount if name == "amount" else self.value
-        found = self.numbers.get(name)
+    def worth(self, of: str | None) -> Floats:
+        """(e,) what the events are worth: 1 each, their amount, their value, or what a reader of this name read."""
+        match of:
+            case None:
+                return np.ones(len(self))
+            case "amount":
+                return self.amount
+            case "value":
+                return self.value
+        found = self.numbers.get(of)
         return np.full(len(self), np.nan) if found is None else found
 
     def changed(self, changes: Changes | None) -> Batch:

@@ -23,10 +23,12 @@ from pydantic import (
 )
 
 from hub import Scalar
+from scoring import expression
 from scoring.conditions import checked
 
 _MOST_PENDING = 60
 _DAY = 86_400.0
+_LONGEST_EXACT = 92 * _DAY
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
@@ -54,6 +56,10 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "tenure": ("kinds",),
     "active_days": ("kinds",),
     "days": ("kinds", "window"),
+    "exact": ("kinds", "window"),
+    "gauge": ("kinds",),
+    "date": ("kinds", "of", "read"),
+    "ratio": ("top", "bottom"),
     "people": ("kinds",),
     "entities": ("entity", "read"),
     "trend": ("short", "long"),
@@ -84,26 +90,53 @@ class Measure(_Data):
 
     count, sum: of events or of their amounts, each worth half as much a half-life later.
     last: the newest rating. recency: days since the newest, tenure: since the first. active_days: of the last 28, days:
-    of the last `window`. people: distinct, of the last 28 days.
-    trend: a short half-life's pace over a long one's, 1: steady. entities: how many tickets are open, what the
+    of the last `window`; exact: counts or sums of that window, to the day. people: distinct, of the last 28 days.
+    trend: a short half-life's pace over a long one's, 1: steady. gauge: what was opened and not closed. date: days
+    until or since a date that events tell. ratio: of two other measures. entities: how many tickets are open, what the
     subscriptions are worth. Events in any order, however often delivered, give the same number.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    family: Literal["sum", "count", "last", "recency", "tenure", "active_days", "days", "people", "entities", "trend"]
+    family: Literal[
+        "sum",
+        "count",
+        "exact",
+        "gauge",
+        "last",
+        "recency",
+        "tenure",
+        "date",
+        "active_days",
+        "days",
+        "people",
+        "entities",
+        "trend",
+        "ratio",
+    ]
     kinds: Kinds = Field(default_factory=dict, description="event kind -> coefficient; or a list of kinds")
     where: dict[str, Scalar | list[Scalar]] = Field(
         default_factory=dict, description="property -> value it must have, or a list of them"
     )
-    of: Literal["amount", "value", "polarity"] | None = Field(
-        None, description="what of an event; polarity: how its text sounds, -1 to 1"
+    of: Annotated[str, AfterValidator(expression.checked)] | None = Field(
+        None,
+        description="what an event is worth: `amount`, `value`, `polarity` (how its text sounds, -1 to 1), "
+        "`properties.seats`, or arithmetic on such",
     )
     half_life: Duration = math.inf
-    window: Duration | None = Field(None, ge=_DAY, le=730 * _DAY, description="days: how far back, at most two years")
+    window: Duration | None = Field(
+        None, ge=_DAY, le=730 * _DAY, description="how far back; days: at most two years, exact: at most 92 days"
+    )
     short: str | None = Field(None, description="trend: the measure with the short half-life")
     long: str | None = Field(None, description="trend: the measure with the long half-life")
+    top: str | None = Field(None, description="ratio: the measure that is divided")
+    bottom: str | None = Field(None, description="ratio: the measure by which; where it is 0, nothing is known")
     entity: Literal["ticket", "subscription", "invoice", "opportunity"] | None = None
-    read: Literal["open", "urgent", "sum", "oldest"] | None = Field(None, description="entities: what of them")
+    read: Literal["open", "urgent", "sum", "oldest", "until", "since"] | None = Field(
+        None, description="entities: what of them; date: days until it, or since it"
+    )
+    stale_after: Duration | None = Field(
+        None, description="unknown again when nothing it counts has been heard for so long"
+    )
     registers: int = Field(96, ge=16, le=1024, description="people: memory; 96 are within 11 % up to 200 people")
     dimension: str
     zero: str = Field("", description="said instead of the label when the number is zero: `used today`")
@@ -114,7 +147,7 @@ class Measure(_Data):
         default=False,
         description="whether somebody can do something about it today: `what would bring it to green` names only such",
     )
-    later: ClassVar[frozenset[str]] = frozenset({"actionable", "window"})
+    later: ClassVar[frozenset[str]] = frozenset({"actionable", "window", "top", "bottom", "stale_after"})
 
     @field_serializer("half_life")
     def _written(self, value: float) -> float | str:
@@ -124,6 +157,16 @@ class Measure(_Data):
     def _complete(self) -> Self:
         if lacking := [name for name in _NEEDS[self.family] if not getattr(self, name)]:
             raise ValueError(f"measure {self.name}: family {self.family} needs {' and '.join(lacking)}")
+        if self.read is not None and (self.read in ("until", "since")) != (self.family == "date"):
+            raise ValueError(f"measure {self.name}: family {self.family} does not read {self.read}")
+        if self.family == "date":
+            expression.moment(self.of or "")
+        if self.family == "gauge" and not math.isinf(self.half_life):
+            raise ValueError(f"measure {self.name}: what is open does not fade; a gauge has no half_life")
+        if self.family == "exact" and self.window is not None and self.window > _LONGEST_EXACT:
+            raise ValueError(f"measure {self.name}: to the day at most 92 days are kept; use `sum` with a half_life")
+        if self.stale_after is not None and self.family in ("entities", "ratio"):
+            raise ValueError(f"measure {self.name}: family {self.family} has no stale_after")
         return self
 
 
@@ -229,6 +272,12 @@ class Config(_Data):
         weighing = self.model_dump(mode="python", exclude={"measures": {"__all__": {"actionable"}}})
         return hashlib.blake2b(_written(weighing).encode(), digest_size=6).hexdigest()
 
+    def _check_ratio(self, ratio: Measure) -> None:
+        families = {measure.name: measure.family for measure in self.measures}
+        for name in (ratio.top or "", ratio.bottom or ""):
+            if families.get(name, "ratio") == "ratio":
+                raise ValueError(f"measure {ratio.name}: {name} is no measure that can be divided")
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [measure.name for measure in self.measures]
@@ -240,6 +289,8 @@ class Config(_Data):
                 for name in (measure.short or "", measure.long or ""):
                     if name not in counted or not math.isfinite(counted[name].half_life):
                         raise ValueError(f"measure {measure.name}: {name} is no count or sum with a half-life")
+            if measure.family == "ratio":
+                self._check_ratio(measure)
         for where, name in self.scorecard.named():
             if name not in names:
                 raise ValueError(f"{where}: there is no measure {name}")

@@ -83,7 +83,7 @@ def _countable(measure: Measure, value: float) -> float:
             return max(1.0, round(value)) if value >= _FADED else 0.0
         case "people":
             return float(round(value))
-        case "recency" | "tenure":
+        case "recency" | "tenure" | "date":
             return float(math.floor(value))
         case "entities" if measure.read == "oldest":
             return float(math.floor(value))

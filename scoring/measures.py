@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 
 from hub import Event
+from scoring import expression
 from scoring.arrays import Floats
 from scoring.batch import Batch, Codes, Integers, Reader, columns
-from scoring.config import Config, Measure
+from scoring.config import Config
 from scoring.families import (
     ActiveDays,
     ByHand,
     Counts,
+    Dates,
     Days,
+    Exact,
+    Heard,
     Holdings,
     Last,
     Marks,
@@ -26,9 +30,9 @@ from scoring.families import (
     Trend,
 )
 from scoring.families.by_hand import KIND
+from scoring.families.dates import date_of
 from scoring.families.protocol import DAY, Family
 from scoring.rows import Block, Layout, Rows
-from scoring.sentiment.noting import POLARITY, polarity
 
 
 class MeasureSet:
@@ -51,9 +55,12 @@ class MeasureSet:
         self.holdings = Holdings(self.measures)
         self.marks = Marks(outcome, self.codes)
         self.by_hand = ByHand(self.codes)
+        self._heard = Heard(self.measures, self.codes)
         self._families: tuple[Family, ...] = (
             counts,
+            Exact(self.measures, self.codes),
             Last(self.measures, self.codes),
+            Dates(self.measures, self.codes),
             Recency(self.measures, self.codes),
             Tenure(self.measures, self.codes),
             ActiveDays(self.measures, self.codes),
@@ -63,8 +70,15 @@ class MeasureSet:
             self.holdings,
             self.marks,
             self.by_hand,
+            self._heard,
         )
-        self._readers = {**self.by_hand.readers, **_tone(self.measures, self.codes)}
+        self._readers = {**self.by_hand.readers, **self._read()}
+        names = [measure.name for measure in self.measures]
+        self._ratios = [
+            (place, names.index(m.top or ""), names.index(m.bottom or ""))
+            for place, m in enumerate(self.measures)
+            if m.family == "ratio"
+        ]
         self._every = outcome.every
         self.layout = Layout([*(block for family in self._families for block in family.blocks()), *more])
         self.dtype, self.empty = self.layout.dtype, self.layout.empty
@@ -92,7 +106,25 @@ class MeasureSet:
         for family in self._families:
             if family.columns:
                 out[:, family.columns] = family.read(seen, moment)
+        self._heard.hide(seen, moment, out)
+        for place, top, bottom in self._ratios:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                found = out[:, top] / out[:, bottom]
+            out[:, place] = np.where(np.isfinite(found), found, np.nan)
         return out
+
+    def _read(self) -> dict[str, Reader]:
+        """What is read off events beside their columns, by name: expressions, and dates."""
+        readers: dict[str, Reader] = {}
+        for measure in self.measures:
+            if measure.of is None or (measure.of in expression.COLUMNS and measure.family != "date"):
+                continue
+            dated = measure.family == "date"
+            name = date_of(measure) if dated else measure.of
+            read = (expression.moment if dated else expression.reading)(measure.of)
+            those = self.codes.coefficients(measure) != 0.0
+            readers[name] = Reader(those | readers[name].those if name in readers else those, read)
+        return readers
 
     def period(self, accounts: Sequence[str], at: Floats | float) -> Integers:
         """(n,) number of the period between snapshots in which `at` lies; it begins on another day for each account."""
@@ -123,9 +155,3 @@ class MeasureSet:
         seen, theirs = into.view(self.layout.view), other.view(self.layout.view)
         for family in self._families:
             family.merge(seen, theirs)
-
-
-def _tone(measures: Sequence[Measure], codes: Codes) -> dict[str, Reader]:
-    """How texts sound is read only of what some measure asks it of."""
-    asking = [codes.coefficients(measure) != 0.0 for measure in measures if measure.of == POLARITY]
-    return {POLARITY: Reader(np.logical_or.reduce(asking), polarity)} if asking else {}

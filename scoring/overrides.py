@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from hub import Event, RejectedError
+from hub import Event, RejectedError, Scalar
 from hub.store import schema
 from hub.store.bulk import insert_rows
 from hub.store.family import family
@@ -62,7 +62,7 @@ def checked(said: Override) -> Override:
 def event(account: str, said: Override) -> Event:
     """The hub's event of a word, ready for the log."""
     at = datetime.fromtimestamp(said.at, UTC)
-    told: dict[str, str | bool] = {"author": said.author, "reason": said.reason}
+    told: dict[str, Scalar] = {"author": said.author, "reason": said.reason}
     if said.health is None:
         told["clear"] = True
     else:

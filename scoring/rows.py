@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from hub import ConfigError
+
 Rows = np.ndarray[Any, np.dtype[np.void]]
 STAMP = "layout"
 
@@ -46,6 +48,9 @@ class Layout:
         used = [block for block in blocks if block.fields]
         used.sort(key=lambda block: -np.dtype(block.format).itemsize)  # nothing lies across its own size
         fields: list[tuple[Any, ...]] = [(STAMP, "u8")]
+        named = [STAMP, *(name for block in used for name in block.fields)]
+        if twice := {name for name in named if named.count(name) > 1}:
+            raise ConfigError(f"no measure can be called {min(twice)}: a row has something else of that name")
         names, formats, offsets, at = [STAMP], ["u8"], [0], 8
         for block in used:
             fields += [(name, block.format, (block.cells,) if block.cells > 1 else ()) for name in block.fields]

@@ -16,6 +16,7 @@ from hub.store.database import Database
 from hub.store.expendable.hot import Hot
 from hub.store.heartbeats import Process
 from hub.store.live import Live
+from scoring.overrides import Override
 
 
 class Driver(Protocol):
@@ -64,26 +65,6 @@ class Measure(Protocol):
     @property
     def as_of(self) -> float | None:
         """Unix seconds of the newest event it has seen; None: none yet."""
-
-
-class Override(Protocol):
-    """A person's word about a health."""
-
-    @property
-    def health(self) -> float | None:
-        """0 to 100."""
-
-    @property
-    def until(self) -> float:
-        """Unix seconds until when it holds."""
-
-    @property
-    def author(self) -> str:
-        """Who said it."""
-
-    @property
-    def reason(self) -> str:
-        """Why."""
 
 
 class Explanation(Protocol):

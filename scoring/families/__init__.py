@@ -7,8 +7,11 @@ batches, gives the same state, and merging two rows is as if their events had be
 from scoring.families.active_days import ActiveDays
 from scoring.families.by_hand import ByHand
 from scoring.families.counts import Counts
+from scoring.families.dates import Dates
 from scoring.families.days import Days
 from scoring.families.entities import Holdings
+from scoring.families.exact import Exact
+from scoring.families.heard import Heard
 from scoring.families.last import Last
 from scoring.families.outcome import Marks
 from scoring.families.people import People
@@ -20,7 +23,10 @@ __all__ = [
     "ActiveDays",
     "ByHand",
     "Counts",
+    "Dates",
     "Days",
+    "Exact",
+    "Heard",
     "Holdings",
     "Last",
     "Marks",

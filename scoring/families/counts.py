@@ -1,4 +1,4 @@
-"""Counts and sums that fade: each event is worth half as much a half-life later.
+"""Counts, sums and gauges that fade or do not: each event is worth half as much a half-life later.
 
 A row keeps S = sum of w * 2^((t - L) / h) against a landmark L, so that a late event, a replay and a merge are plain
 additions, and reading at `now` is one multiplication. The landmark of a half-life is the newest event's time rounded
@@ -22,18 +22,19 @@ _STRIDE = 512.0
 
 
 class Counts:
-    """Families `count` and `sum`; also the newest event of the account and how many there were."""
+    """Families `count`, `sum` and `gauge`; also the newest event of the account and how many there were."""
 
     def __init__(self, measures: Sequence[Measure], codes: Codes) -> None:
-        self.columns = [i for i, m in enumerate(measures) if m.family in ("count", "sum")]
+        self.columns = [i for i, m in enumerate(measures) if m.family in ("count", "sum", "gauge")]
         ours = [measures[i] for i in self.columns]
         self._names = tuple(m.name for m in ours)
         self._coefficients = np.array([codes.coefficients(m) for m in ours]).reshape(len(ours), codes.size).T
-        self._ofs = sorted({m.of for m in ours if m.of})
-        self._of = np.array([self._ofs.index(m.of) + 1 if m.of else 0 for m in ours], np.int64)
+        self._worth = [None, *sorted({m.of for m in ours if m.of})]
+        self._of = np.array([self._worth.index(m.of) for m in ours], np.int64)
         self.lives = np.array(sorted({m.half_life for m in ours}))
         self._life = np.array([int(np.searchsorted(self.lives, m.half_life)) for m in ours], np.int64)
-        self._upward = np.array([m.direction == "up" for m in ours], bool)
+        self._upward = np.array([m.direction == "up" and m.family != "gauge" for m in ours], bool)
+        self._gauges = np.array([m.family == "gauge" for m in ours], bool)
 
     def blocks(self) -> Sequence[Block]:
         """The sums, the newest event's time, the number of events."""
@@ -57,7 +58,7 @@ class Counts:
             worth = self._coefficients[batch.code]
             worth *= np.exp2(ages)[:, self._life]
             if self._of.any():
-                parts = np.stack([np.ones(len(batch)), *(np.nan_to_num(batch.of(of)) for of in self._ofs)], axis=1)
+                parts = np.stack([np.nan_to_num(batch.worth(of)) for of in self._worth], axis=1)
                 worth *= parts[:, self._of]
             rows["counts"] += np.add.reduceat(worth, batch.starts, axis=0)
         rows["newest"][:, 0] = newest
@@ -70,9 +71,12 @@ class Counts:
         return np.asarray(rows["counts"] * fade[:, self._life])
 
     def read(self, rows: Rows, now: Floats) -> Floats:
-        """As `decayed`; a good thing that never happened is unknown, a bad one is 0."""
+        """As `decayed`; a good thing that never happened is unknown, a bad one is 0, and no gauge is below 0."""
         never = (rows["counts"] == 0.0) & self._upward
-        return np.where(never, np.nan, self.decayed(rows, now))
+        found = np.where(never, np.nan, self.decayed(rows, now))
+        if self._gauges.any():
+            found[:, self._gauges] = np.maximum(found[:, self._gauges], 0.0)
+        return found
 
     def merge(self, into: Rows, other: Rows) -> None:
         """Bring both to the later landmark, and add."""

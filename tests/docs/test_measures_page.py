@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from scoring.config import Config
+from scoring.config import Config, Measure
 from scoring.loading import load
 from scoring.measures import MeasureSet
 from scoring.scorer import Scorer
@@ -35,6 +35,11 @@ def test_what_the_page_shows_can_be_measured_and_scored_with(text):
 def test_a_block_that_makes_no_sense_would_be_noticed():
     with pytest.raises(ValueError, match="no condition"):
         whole("limits: [{when: {mrr: lots}, cap: 5}]")
+
+
+def test_every_word_of_a_measure_is_told():
+    table = "".join(line for line in PAGE.read_text().splitlines() if line.startswith("| `"))
+    assert [name for name in Measure.model_fields if f"`{name}`" not in table] == []
 
 
 def test_every_word_of_a_limit_is_told():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -42,6 +43,24 @@ DECLARED = [
     {"name": "urgent", "family": "entities", "entity": "ticket", "read": "urgent", "direction": "down"},
     {"name": "oldest", "family": "entities", "entity": "ticket", "read": "oldest", "direction": "down"},
     {"name": "mrr", "family": "entities", "entity": "subscription", "read": "sum"},
+    {"name": "visits", "family": "exact", "window": "7d", **USE},
+    {
+        "name": "bad",
+        "family": "exact",
+        "window": "30d",
+        "of": "value",
+        "kinds": ["survey.answered"],
+        "direction": "down",
+    },
+    {"name": "chats", "family": "gauge", "kinds": {"ticket.opened": 1, "ticket.solved": -1}},
+    {"name": "renewal", "family": "date", "read": "until", "of": "properties.renewal_on", "kinds": ["ticket.opened"]},
+    {"name": "began", "family": "date", "read": "since", "of": "properties.renewal_on", "kinds": ["ticket.opened"]},
+    {"name": "seats", "family": "sum", "of": "properties.seats * 2 - 1", "kinds": ["ticket.opened"]},
+    {"name": "newest_seats", "family": "last", "of": "max(value, properties.seats)", "kinds": ["ticket.solved"]},
+    {"name": "fresh", "family": "count", "stale_after": "10d", **USE},
+    {"name": "fresh_trend", "family": "trend", "short": "short", "long": "long", "stale_after": "10d"},
+    {"name": "per_person", "family": "ratio", "top": "ever", "bottom": "people"},
+    {"name": "freshly", "family": "ratio", "top": "fresh", "bottom": "people"},
 ]
 CONFIG = Config.model_validate(
     {
@@ -73,7 +92,9 @@ happenings = st.builds(
         entity=f"acme:{kind.partition('.')[0]}:{number % 2}",
         amount=round(value * 10, 2) if kind in ("invoice.paid", "refund.issued", "subscription.started") else None,
         value=float(value),
-        properties={"survey": survey, "priority": priority} if survey else {},
+        properties={"survey": survey, "priority": priority, "seats": number, "renewal_on": f"2026-0{number % 3 + 1}-17"}
+        if survey
+        else {},
     ),
     st.sampled_from(
         [
@@ -276,7 +297,68 @@ def test_a_trend_sinks_with_silence_and_rises_with_a_rush():
 def test_what_is_unknown_is_not_a_number_and_a_bad_thing_that_never_happened_is_zero():
     nothing = dict(zip([m.name for m in SET.measures], SET.read(empty(), START)[0].tolist(), strict=True))
     known = {name: number for name, number in nothing.items() if not math.isnan(number)}
-    assert known == {"open": 0, "urgent": 0, "oldest": 0}
+    assert known == {"open": 0, "urgent": 0, "oldest": 0, "bad": 0, "chats": 0}
+
+
+def test_an_exact_window_falls_off_its_cliff_to_the_day():
+    assert value("visits", uses(0, 0, 1, 6, 7, 40)) == 4
+    assert value("visits", uses(0, 0, 1), START + 6 * DAY) == 2
+    assert value("visits", uses(0), START + 7 * DAY) == 0
+    assert value("visits", uses(*[0] * 9, -1)) == 9  # dated a day ahead: not yet, and nothing is pushed out
+    assert math.isnan(value("visits", []))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(-1, 60), st.integers(-5, 5)), max_size=40), st.integers(0, 70))
+def test_a_window_of_sums_is_exact(said, later):
+    """Against a plain list; of what is too old for the ring nothing is left, whichever came first."""
+    story = [
+        event("survey.answered", START - day * DAY, value=float(number), id=f"s{place}")
+        for place, (day, number) in enumerate(said)
+    ]
+    today = (START + later * DAY) // DAY
+    wanted = sum(number for day, number in said if today - 30 < (START - day * DAY) // DAY <= today)
+    assert value("bad", story, START + later * DAY) == pytest.approx(wanted)
+    assert value("bad", story[::-1], START + later * DAY) == pytest.approx(wanted)
+
+
+def test_a_gauge_is_what_was_opened_and_not_closed():
+    story = [ticket("opened", 5), ticket("opened", 9, 2), ticket("solved", 2, 2)]
+    assert value("chats", story) == 1
+    assert value("chats", story[2:]) == 0  # closed before it was heard of
+    assert value("chats", []) == 0
+
+
+def test_a_date_is_told_by_the_newest_event_that_has_one():
+    story = [ticket("opened", 3, renewal_on="2026-04-01"), ticket("opened", 9, 2, renewal_on="2026-05-01")]
+    story.append(ticket("opened", 1, 3))
+    days = (datetime(2026, 4, 1, tzinfo=UTC).timestamp() - START) / DAY
+    assert value("renewal", story) == pytest.approx(days)
+    assert value("began", story) == pytest.approx(-days)
+    assert value("renewal", story, START + 60 * DAY) == pytest.approx(days - 60)
+    assert math.isnan(value("renewal", [ticket("opened", 1, renewal_on="soon")]))
+
+
+def test_an_event_is_worth_what_its_expression_says():
+    assert (
+        value("seats", [ticket("opened", 1, seats=5), ticket("opened", 2, 2), ticket("opened", 3, 3, seats="5")]) == 9
+    )
+    assert value("newest_seats", [event("ticket.solved", value=3.0, properties={"seats": 8})]) == 8
+    assert math.isnan(value("newest_seats", [event("ticket.solved", value=3.0)]))
+
+
+def test_what_heard_nothing_for_too_long_is_not_known_any_more():
+    assert value("fresh", uses(0, 12), START + 9 * DAY) == 2
+    for name in ("fresh", "fresh_trend", "freshly"):
+        assert math.isnan(value(name, uses(0, 12, contact="acme:user:1"), START + 11 * DAY)), name
+    assert value("ever", uses(0), START + 11 * DAY) == 1
+
+
+def test_a_ratio_is_one_by_the_other_and_unknown_where_that_says_nothing():
+    story = uses(0, 1, 2, 3, contact="acme:user:1")
+    assert value("per_person", story) == pytest.approx(4, rel=0.02)
+    assert math.isnan(value("per_person", story, START + 40 * DAY))  # by nobody
+    assert math.isnan(value("per_person", []))
 
 
 def ticket(kind, day, number=1, **properties):
