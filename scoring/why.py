@@ -88,10 +88,11 @@ def told(group: Compared, place: int, config: Config, kinds: Collection[str] | N
 def plain(measure: Measure) -> str:
     """A measure's label without its number.
 
-    >>> plain(Measure(name="a", family="count", kinds=["x"], dimension="d", label="{n} tickets open", direction="up"))
-    'tickets open'
+    >>> days = Measure(name="a", family="recency", kinds=["x"], dimension="d", label="met {n} days ago", direction="up")
+    >>> plain(days), plain(days.model_copy(update={"label": "{n} tickets open"}))
+    ('met … days ago', 'tickets open')
     """
-    return " ".join(measure.label.replace("{n} %", "").replace("{n}", "").split()).strip(" :")
+    return measure.label.removeprefix("{n} ").replace("{n}", "…")
 
 
 def title(config: Config, name: str) -> tuple[str, str]:
