@@ -22,7 +22,8 @@ _LOUDER: Final = 1.4
 _SOFTER: Final = 0.6
 _BEFORE_BUT: Final = 0.35
 _BEHIND_BUT: Final = 1.2
-_ASKED: Final = 0.6  # what a word weighs in a question
+_ASKED: Final = 0.6  # what a bad word weighs in a question ...
+_ASKED_WELL: Final = 0.3  # ... and a good one: `how does it work?`
 _IRONIC: Final = -0.6
 _OPENERS: Final = frozenset("¿¡")
 _SHORT: Final = 5  # words of a text that is thanks and nothing else
@@ -152,12 +153,10 @@ class _Pass:
         turned = self._turning
         if turned < 0 or not self._after:
             return
-        for found in reversed(self._found):
-            if found.clause != self._clause or found.place < turned - _BACK:
-                return
-            if not found.negated and found.place < turned:
-                _turn(found)
-                return
+        near = [found for found in self._found[-_BACK:] if found.clause == self._clause and not found.negated]
+        near = [found for found in near if turned - _BACK <= found.place < turned]
+        if near:
+            _turn(next((found for found in reversed(near) if found.weight >= 0.0), near[-1]))
 
     def _contrast(self) -> None:
         """What stands before a `but` was said to soften what follows."""
@@ -178,7 +177,9 @@ class _Pass:
         total = 0.0
         last_but = "but" in self._roles
         for found in self._found:
-            weight = found.weight * (_ASKED if found.sentence in self._questions else 1.0)
+            weight = found.weight
+            if found.sentence in self._questions:
+                weight *= _ASKED if weight < 0.0 else _ASKED_WELL
             if last_but and found.clause == self._clause:
                 weight *= _BEHIND_BUT
             total += weight
