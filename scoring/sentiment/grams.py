@@ -7,6 +7,7 @@ ten labels and after ten million. Two grams may share a place; a text has hundre
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -24,13 +25,13 @@ _MIX: Final = np.uint32(0x2C1B3C6D)
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def places(text: str) -> Places:
-    """Sorted places of a text (already `said`), each once; the same in any process.
+def places(words: Sequence[str]) -> Places:
+    """Sorted places of a text's `tokens`, each once; the same in any process.
 
-    >>> places("It is down").tolist() == places("it is DOWN").tolist()
+    >>> places(tokens("It is down")).tolist() == places(tokens("it is DOWN!")).tolist()
     True
     """
-    words = [word for word in tokens(text) if word and word not in MARKS]
+    words = [word for word in words if word and word not in MARKS]
     crc32 = zlib.crc32
     grams = [crc32(word.encode()) for word in words]
     grams += [crc32(f"{one} {other}".encode(), 1) for one, other in pairwise(words)]
@@ -47,5 +48,6 @@ def places(text: str) -> Places:
 
 
 def names(text: str) -> list[int]:
-    """The same as a list, as River's tokenizer wants it."""
-    return [int(place) for place in places(text)]
+    """Places of a text that is `said`, as River's tokenizer wants them."""
+    found: list[int] = places(tokens(text)).tolist()
+    return found

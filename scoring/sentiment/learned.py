@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -101,16 +102,16 @@ class Learned:
         self._weights = unpacked(state)
         self._counts = state.labels / (state.labels + HALF)
 
-    def logit(self, text: str, heard: float) -> tuple[float, float]:
+    def logit(self, words: Sequence[str], heard: float) -> tuple[float, float]:
         """Logit of `positive` with what was learned, and how much evidence that adds to what the words were.
 
         Args:
-            text: as `said` leaves it.
-            heard: logit of its words alone.
+            words: `tokens` of what was `said`.
+            heard: their logit alone.
         """
         if not self._counts:
             return heard, 0.0
-        where = places(text)
+        where = places(words)
         if not len(where):
             return heard, 0.0
         grams = float(self._weights[where].sum()) / math.sqrt(len(where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from scoring.sentiment.intent import intent_of
@@ -38,7 +39,7 @@ class Reading(NamedTuple):
 class Learned(Protocol):
     """What ratings have taught; `scoring.sentiment.learned.Learned`."""
 
-    def logit(self, text: str, heard: float) -> tuple[float, float]:
+    def logit(self, words: Sequence[str], heard: float) -> tuple[float, float]:
         """Logit with what was learned added to what the words say, and how much evidence that is."""
 
 
@@ -48,15 +49,14 @@ def read(text: str, learned: Learned | None = None) -> Reading | None:
     >>> read("Nobody answers and the export is still broken.")[2:4]
     ('outage', -0.9951)
     """
-    own = said(text)
-    words = tokens(own)
+    words = tokens(said(text))
     if not words:
         return None
     language, sure, nearest = language_of(words)
     heard = hear(words, lexicon(nearest), nearest)
     logit, evidence = heard.logit, heard.evidence
     if learned is not None:
-        logit, more = learned.logit(own, logit)
+        logit, more = learned.logit(words, logit)
         logit, evidence = max(-MOST, min(MOST, logit)), evidence + more
     polarity = math.tanh(logit / 2.0)
     if evidence > 0.0:

@@ -1,7 +1,7 @@
 """What the customer said: a message without markup, quoted replies, signatures and what would steer a program.
 
-Bounded before anything is searched in it, and read line by line and word by word, so that a text of megabytes costs what
-a page costs, whatever is in it.
+Bounded before anything is searched in it, and read line by line and word by word, so that a text of megabytes costs
+what a page costs, whatever is in it.
 """
 
 from __future__ import annotations
