@@ -8,6 +8,7 @@ takes: what is younger than a minute waits.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, func, select
 
 from hub import Event
 from hub.store import schema
+from hub.streams.room import Step
+from scoring.learner import Learner
 from scoring.sentiment.lessons import A_DAY, CONVERSATION, RATINGS, Lesson, lesson
 from scoring.texts import Mark, keep, mark, state
 
@@ -28,19 +31,32 @@ _DAY: Final = 86_400.0
 _decode: Final = msgspec.json.Decoder(Event).decode
 
 
-def turn(
-    connection: Connection, now: float, alone: Callable[[Connection], None]
-) -> Callable[[Connection], None] | None:
+class Tutor(Learner):
+    """The room `scoring.learn`, which between its labels teaches what ratings say of texts."""
+
+    def tick(self, connection: Connection) -> Step | None:
+        """Publish what was learned of customers, and teach the next ratings."""
+        step, write = super().tick(connection), turn(connection, self._now())
+        if step is None or write is None:
+            return step if write is None else Step(write=write)
+
+        def both(connection: Connection) -> None:
+            step.write(connection)
+            write(connection)
+
+        return replace(step, write=both)
+
+
+def turn(connection: Connection, now: float) -> Callable[[Connection], None] | None:
     """Teach the next ratings; what is to be written of it, None where there is nothing new.
 
     Args:
         connection: of the transaction in which that is written.
         now: unix seconds.
-        alone: lets several learners take turns.
     """
     if _settled(connection, mark(connection).row, now) is None:
         return None
-    alone(connection)
+    _alone(connection)
     before = mark(connection)
     through = _settled(connection, before.row, now)
     if through is None:
@@ -63,6 +79,12 @@ def turn(
         teacher.learn(found.text, positive=found.positive, weight=found.weight, at=at)
     after = teacher.state()
     return lambda connection: keep(connection, Mark(through, before.taught + 1), after)
+
+
+def _alone(connection: Connection) -> None:
+    """Let several learners take turns: each goes on from what the one before has committed."""
+    meta = schema.meta
+    connection.execute(select(meta.c.value).where(meta.c.key == "schema").with_for_update()).all()
 
 
 def _settled(connection: Connection, after: int, now: float) -> int | None:

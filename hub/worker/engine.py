@@ -36,10 +36,10 @@ from hub.success.alerts import Alerts
 from hub.worker.pruning import Due, Pruning
 from hub.worker.roles import INGEST, LEARNER, SCORING, SINKS, SUCCESS, UP, Role
 from scoring import archive
-from scoring.learner import Learner
 from scoring.ledger import Ledger
 from scoring.loading import load as load_config
 from scoring.rescore import Rescore
+from scoring.tutoring import Tutor
 from sinks.alerts import AlertsOutbox
 from sinks.desired import Fields
 
@@ -195,7 +195,7 @@ class Engine:
             scored = Rescore(database, self.config, ours.clock, self.log.partitions, self.live, remembers=remembers)
             add(scored, app=SCORING, outboxes={topics.HEALTH: Ledger()})
         if LEARNER in rooms:
-            add(Learner(database, self.config), app=LEARNER)
+            add(Tutor(database, self.config), app=LEARNER)
         if SUCCESS in rooms:
             add(Alerts(ours.alerts_to), app=SUCCESS)
         if SINKS in rooms:
