@@ -19,8 +19,9 @@ from hub.store.upserts import insert
 from scoring.arrays import Floats
 from scoring.bands import NO_BAND
 from scoring.batch import Integers
+from scoring.folds import NOTHING
 from scoring.measures import MeasureSet
-from scoring.rows import STAMP, Block, Layout, Rows, described, lay, picked
+from scoring.rows import FOLDS, STAMP, Block, Layout, Rows, described, lay, picked
 
 _CHUNK: Final = 10_000
 _DESCRIPTION: Final = "row:{:016x}"
@@ -212,6 +213,7 @@ class _Layouts:
         for stamp, places in stamps.items():
             dtype = self._dtype(stamp, layout)
             known = [place for place in places if dtype is not None and len(states[place]) == dtype.itemsize]
+            out[FOLDS][sorted(set(places) - set(known))] = NOTHING
             if dtype is not None and known:
                 out[known] = layout.moved(np.frombuffer(b"".join(states[place] for place in known), dtype))
         return out

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from hub import Event
+from hub import ConfigError, Event
 from scoring import expression
 from scoring.arrays import Floats
 from scoring.batch import Batch, Codes, Integers, Reader, columns
@@ -32,7 +32,8 @@ from scoring.families import (
 from scoring.families.by_hand import KIND
 from scoring.families.dates import date_of
 from scoring.families.protocol import DAY, Family
-from scoring.rows import Block, Layout, Rows
+from scoring.folds import OUTCOME, folds, number
+from scoring.rows import FOLDS, Block, Layout, Rows
 
 
 class MeasureSet:
@@ -45,10 +46,14 @@ class MeasureSet:
     Attributes:
         measures: as declared; the columns of what `read` returns.
         layout: of a row; `dtype` and `empty` are its.
+        folds: version of each measure's fold, and of the outcome's.
+        folded: the number that a row says of them.
     """
 
     def __init__(self, config: Config, more: Sequence[Block] = ()) -> None:
         self.measures = tuple(config.measures)
+        if taken := {measure.name for measure in self.measures} & {OUTCOME, "points", "marks", "override"}:
+            raise ConfigError(f"no measure can be called {min(taken)}: a row has something else of that name")
         outcome = config.scorecard.outcome
         self.codes = Codes.of(self.measures, (*outcome.kinds, *outcome.back, KIND))
         counts = Counts(self.measures, self.codes)
@@ -80,7 +85,10 @@ class MeasureSet:
             if m.family == "ratio"
         ]
         self._every = outcome.every
-        self.layout = Layout([*(block for family in self._families for block in family.blocks()), *more])
+        self.folds = folds(config)
+        self.folded = number(self.folds)
+        versions = Block(FOLDS, "u4", (FOLDS,), (float(self.folded),))
+        self.layout = Layout([*(block for family in self._families for block in family.blocks()), versions, *more])
         self.dtype, self.empty = self.layout.dtype, self.layout.empty
 
     def batch(self, events: Sequence[Event], accounts: Sequence[str]) -> Batch:
@@ -149,6 +157,15 @@ class MeasureSet:
     def ended(self, rows: Rows, at: float) -> bool | None:
         """Whether the outcome's events hit the mark of `at` in a row (1,); None if it has no such mark."""
         return self.marks.hit(rows.view(self.layout.view), at)
+
+    def fields(self, folded: Collection[str]) -> list[str]:
+        """Fields of the row that these folds own: those of measures, by their name, and of the outcome."""
+        own = {OUTCOME: ("marks.at", "marks.hit", "ended", "returned")}
+        return [
+            field
+            for field in self.dtype.names or ()
+            if any(field in own.get(name, ()) or field.partition(".")[0] == name for name in folded)
+        ]
 
     def merge(self, into: Rows, other: Rows) -> None:
         """Make each row of `into` what it would be had it seen the events of `other` as well."""

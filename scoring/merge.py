@@ -29,6 +29,7 @@ from scoring.archive import Refolded, complete, refold
 from scoring.bands import BANDS
 from scoring.measures import MeasureSet
 from scoring.merges import lock, tell
+from scoring.restating import current
 from scoring.rows import Rows
 
 ROOM: Final = "scoring.rescore"
@@ -90,7 +91,7 @@ def apply(
         return [Changed(one, row, None, event.id) for one, row in rows.items()]
     if held_by is not None or survivor == absorbed:
         return []
-    before = {one: stored(connection, one, measures.layout) for one in (survivor, absorbed)}
+    before = {one: current(connection, one, measures) for one in (survivor, absorbed)}
     tell(connection)
     why = str(event.properties.get("why") or event.id)
     connection.execute(insert(merges).values(absorbed=absorbed, survivor=said, at=wall, why=why))

@@ -20,7 +20,7 @@ from hub.store.database import ContendedError, Database, insert_rows, run_rows
 from hub.streams.room import Message, Record, Step
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec
 from scoring import accounts as rows_kept
-from scoring import archive, entities, loading, merge, overrides, parts, profiles, snapshots
+from scoring import archive, entities, folds, loading, merge, overrides, parts, profiles, snapshots
 from scoring.accounts import Accounts, Draft, measures_of
 from scoring.batch import Integers
 from scoring.clock import Clock
@@ -33,12 +33,15 @@ from scoring.links import MERGED, Links
 from scoring.merges import Merges
 from scoring.model import Model
 from scoring.profiles import Profiles
+from scoring.rows import FOLDS
 from scoring.scorers import Scorers
 from scoring.texts import Texts
 from scoring.work import Rules, Work
 
 _HOURLY: Final = 3_600.0
 _SLICE: Final = 1_000
+_EVENTS: Final = 40_000.0  # folded anew in one look: a quarter of a second
+_AN_ACCOUNT: Final = 20.0  # events that an account costs beside its own
 _CAUSES: Final = 8
 _when: Final = itemgetter(0)
 
@@ -99,6 +102,7 @@ class Rescore:
         self._causes: dict[str, list[str]] = {}
 
         def remember(connection: Connection) -> None:
+            folds.remember(connection, config)
             loading.remember(connection, config, clock.wall())
             rows_kept.remember(connection, self._measures.layout)
             parts.remember(connection, self._scorers.shape)
@@ -137,6 +141,7 @@ class Rescore:
         cut = list(rounds(taken.fresh, self._clocks)) if self._by_events else [Round((), taken.fresh)]
         passed = {partition for turn in cut for _, some in turn.midnights for partition in some}
         work = self._work(connection, self._draft(taken.fresh, passed))
+        work.restate()
         work.things.load(connection, [one.event for one in taken.fresh], [one.account for one in taken.fresh])
         clocks = dict(self._clocks)
         for turn in cut:
@@ -150,7 +155,7 @@ class Rescore:
         self._see_merges(connection)
         self._scorers.refresh(connection)
         now = self._clock.wall()
-        slots = self._due(now)
+        slots = self._affordable(self._due(now))
         labels = [] if self._by_events else snapshots.matured(connection, self._held, now, _SLICE)
         if not len(slots) and not labels:
             return None
@@ -158,6 +163,7 @@ class Rescore:
         known = [label.account for label in labels if label.account in self._accounts]
         where = [*self._accounts.partitions[slots].tolist(), *(self._partition(account) for account in known)]
         work = self._work(connection, self._accounts.draft([*ids, *known], where))
+        work.restate()
         work.mature(labels)
         places = work.draft.at(ids)
         if len(places):
@@ -298,7 +304,11 @@ class Rescore:
         for partition in self._held:
             moment[partition] = self._now(partition, now)
             newest[partition] = self._rules.version(moment[partition])
-        due = (rows["scored_at"] == 0.0) | (rows["model"] != newest[accounts.partitions])
+        due = (
+            (rows["scored_at"] == 0.0)
+            | (rows[FOLDS] != self._measures.folded)
+            | (rows["model"] != newest[accounts.partitions])
+        )
         until = rows["override.until"]
         due |= (until > rows["scored_at"]) & (until <= moment[accounts.partitions])  # a person's word is over
         if not self._by_events:
@@ -309,6 +319,16 @@ class Rescore:
             first = np.argpartition(seen, _SLICE)[:_SLICE]
             slots, seen = slots[first], seen[first]
         return slots[np.argsort(seen, kind="stable")]
+
+    def _affordable(self, slots: Integers) -> Integers:
+        """Of accounts that must be folded anew only as many as have so many events: others wait for the next look."""
+        rows = self._accounts.rows
+        behind = rows[FOLDS][slots] != self._measures.folded
+        if not behind.any():
+            return slots
+        events = np.where(behind, rows["events"][slots] + _AN_ACCOUNT, 0.0)
+        chosen: Integers = slots[~behind | (np.cumsum(events) - events < _EVENTS)]
+        return chosen
 
     def _now(self, partition: int, wall: float) -> float:
         return self._clocks.get(partition, wall) if self._by_events else wall

@@ -20,6 +20,7 @@ from hub import ConfigError
 
 Rows = np.ndarray[Any, np.dtype[np.void]]
 STAMP = "layout"
+FOLDS = "folds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ class Layout:
             return rows
         out = np.full(len(rows), self.empty, self.dtype)
         for name in (self.dtype.names or ())[1:]:
-            if name != "padding" and name in (rows.dtype.names or ()) and rows[name].shape == out[name].shape:
+            if name == FOLDS and name not in (rows.dtype.names or ()):
+                out[name] = 0  # written before there were versions of folds
+            elif name != "padding" and name in (rows.dtype.names or ()) and rows[name].shape == out[name].shape:
                 out[name] = rows[name]
         return out
 

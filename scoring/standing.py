@@ -9,10 +9,10 @@ from sqlalchemy import Connection, select
 
 from hub import Band
 from hub.store import schema
-from scoring.accounts import stored
 from scoring.arrays import Codes, Floats
 from scoring.bands import BANDS, NO_BAND
 from scoring.measures import MeasureSet
+from scoring.restating import current
 from scoring.rows import Rows
 from scoring.scorer import Scorer, Scores
 from scoring.scorers import Scorers
@@ -60,7 +60,7 @@ def stand(connection: Connection, account: str, measures: MeasureSet, scorers: S
         measures: in rows that also keep what scoring needs.
         scorers: of the same configuration.
     """
-    row = stored(connection, account, measures.layout)
+    row = current(connection, account, measures)
     if row is None:
         return None
     scorer = scorers.at(connection, int(row["model"][0])) or scorers.plain

@@ -27,6 +27,7 @@ from scoring.drivers import SPECIAL
 from scoring.entities import Things
 from scoring.ledger import row_of
 from scoring.measures import MeasureSet
+from scoring.restating import restate
 from scoring.scorer import Scorer, Scores
 from scoring.scorers import Scorers
 from scoring.snapshots import Label, Waiting
@@ -108,6 +109,11 @@ class Work:
     labels: list[Label] = field(default_factory=list)
     _risk: dict[int, float] = field(default_factory=dict)
     _driver: dict[int, str] = field(default_factory=dict)
+
+    def restate(self) -> None:
+        """Fold anew what rows lack because it was declared since; before anything else is done to them."""
+        places = restate(self.connection, self.draft.ids, self.draft.rows, self.rules.measures)
+        self.changed.update(places.tolist())
 
     def fold(self, events: Sequence[Event], accounts: Sequence[str]) -> Integers:
         """Take events into their accounts' rows; the places of those accounts."""
