@@ -24,7 +24,7 @@ def test_texts_are_read_where_there_is_no_installation_and_none_is_made(run, tmp
 
 def test_a_file_is_read_line_by_line_as_json(run, tmp_path):
     file = tmp_path / "said.txt"
-    file.write_bytes("Merci, tout marche.\n\n> quoted\n".encode() + b"\xff\xfe broken\n")
+    file.write_bytes(b"Merci, tout marche.\n\n> quoted\n" + b"\xff\xfe broken\n")
     told = json.loads(run(tmp_path / "data", "sentiment", "--file", file, "--json").stdout)
     assert told["labels"] == 0
     assert [one["intent"] for one in told["texts"]] == ["praise", None, "outage"]
