@@ -7,7 +7,7 @@ leaves no trace in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -234,6 +234,15 @@ def stored(connection: Connection, account: str, layout: Layout) -> Rows | None:
     asked = select(schema.accounts.c.state).where(schema.accounts.c.id == account)
     state = connection.scalar(asked)
     return None if state is None else _Layouts(connection).rows([state], layout).copy()
+
+
+def each(connection: Connection, layout: Layout, some: int = 1_000) -> Iterator[tuple[list[str], Rows]]:
+    """All stored accounts, so many at a time, with copies of their rows in `layout`."""
+    accounts, layouts = schema.accounts, _Layouts(connection)
+    asked = select(accounts.c.id, accounts.c.state).order_by(accounts.c.id).execution_options(yield_per=some)
+    for part in connection.execute(asked).partitions():
+        ids, states = zip(*part, strict=True)
+        yield list(ids), layouts.rows(states, layout).copy()
 
 
 def remember(connection: Connection, layout: Layout) -> None:

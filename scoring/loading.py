@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import yaml
 from pydantic import ValidationError
@@ -16,6 +16,8 @@ from hub.store import schema
 from hub.store.upserts import insert
 from scoring.config import Config
 
+FILES: Final = ("measures.yaml", "scorecard.yaml")
+
 
 class Folder(Protocol):
     """What a file is looked up in: a `Path`, or our own package's data."""
@@ -24,20 +26,23 @@ class Folder(Protocol):
         """The file of this name."""
 
 
-def load(folder: Path | None = None, more: Iterable[Mapping[str, Any]] = ()) -> Config:
+def load(
+    folder: Path | None = None, more: Iterable[Mapping[str, Any]] = (), draft: Mapping[str, Path] | None = None
+) -> Config:
     """Read `measures.yaml` and `scorecard.yaml` of a folder; ours where one is missing or no folder is given.
 
     Args:
         folder: what setting `scoring` names.
         more: measures that plugins bring; one of the file's with the same name wins.
+        draft: files to read in place of the folder's, by the name they would have there.
 
     Raises:
         ConfigError: there is no such folder, a file is not YAML, or what it says makes no sense.
     """
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"there is no folder {folder} (setting `scoring`)")
-    measures = _read(folder, "measures.yaml")
-    scorecard = _read(folder, "scorecard.yaml")
+    read = {name: _read(folder, name, (draft or {}).get(name)) for name in FILES}
+    measures, scorecard = (read[name] for name in FILES)
     declared = measures.get("measures") if isinstance(measures, dict) else measures
     if not isinstance(declared, list):
         raise ConfigError("measures.yaml: must be a list of measures")
@@ -61,9 +66,15 @@ def remembered(connection: Connection, version: str) -> Config | None:
     return None if body is None else Config.model_validate_json(body)
 
 
-def _read(folder: Path | None, name: str) -> Any:
+def _read(folder: Path | None, name: str, draft: Path | None) -> Any:
     ours: Folder = files("scoring").joinpath("defaults")
-    path = folder / name if folder is not None and (folder / name).is_file() else ours.joinpath(name)
+    path = (
+        draft
+        if draft is not None
+        else folder / name
+        if folder is not None and (folder / name).is_file()
+        else ours.joinpath(name)
+    )
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "events": "hub.cli.look:events",
     "sentiment": "hub.cli.sentiment:sentiment",
     "merge": "hub.cli.merging:merge",
+    "measures": "hub.cli.drafting:measures",
+    "scorecard": "hub.cli.drafting:scorecard",
     "override": "hub.cli.overriding:override",
     "deliveries": "hub.cli.leaving:deliveries",
     "deadletters": "hub.cli.letters:app",
