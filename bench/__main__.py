@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.result import Result
 
-NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages")
+NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages", "sentiment")
 
 
 ASKED: Final = ("peers", "scale", "webhook")
