@@ -61,5 +61,5 @@ def test_a_draft_that_makes_no_sense_is_refused(filled, tmp_path, text, said):
     draft = tmp_path / "scorecard.yaml"
     draft.write_text(CARD.split("limits", maxsplit=1)[0] + text)
     done = pulsehub(filled.data, "scorecard", "diff", draft, settings=filled.settings)
-    assert (done.returncode, said in done.stderr) == (1, True)
-    assert pulsehub(filled.data, "measures", "diff", tmp_path / "none", settings=filled.settings).returncode == 1
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert pulsehub(filled.data, "measures", "diff", tmp_path / "none", settings=filled.settings).returncode == 2
