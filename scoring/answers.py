@@ -188,6 +188,7 @@ class Answers:
     def moved(self, connection: Connection, account: str, *, since: float, until: float, now: float) -> Moved:
         """What moved one account from `since` to `until`; where that is `now`, to how it stands."""
         standing = stand(connection, account, self._measures, self._scorers) if until >= now else None
+        standing = None if standing is None or standing.unscored else standing
         judges = Judges(connection, self.config, self._scorers)
         return account_moved(connection, account, self.config, judges, since=since, until=until, now=standing)
 
@@ -273,7 +274,7 @@ class Answers:
 
     def _standing(self, connection: Connection, account: str) -> Standing:
         standing = stand(connection, account, self._measures, self._scorers)
-        if standing is None or math.isnan(float(standing.row["published"][0])):
+        if standing is None or standing.unscored:
             raise NoHealthError("this customer has no health yet: none of its events counts for a measure")
         return standing
 
@@ -333,7 +334,8 @@ def where(connection: Connection, wanted: Mapping[str, str]) -> list[str]:
     Raises:
         AskedWrongError: no account has such a property.
     """
-    found, known = [], set()
+    found: list[str] = []
+    known: set[str] = set()
     for account, facts, columns in changes.facts(connection):
         told = _facts(facts) | {name: value for name, value in columns.items() if value is not None}
         known |= told.keys()

@@ -46,6 +46,7 @@ class Change:
         band: after it.
         was_band: before it.
         shares: what moved it, strongest first; their points sum to `health - was`, empty the first time.
+        moved_by: the strongest few as they were published, rounded.
         causes: the events that made it, newest first; none where time alone did.
         passed: seconds since the row before; None where there is none any more.
         exact: whether every part is named; rows of before release 0.3 know the strongest few.
@@ -60,6 +61,7 @@ class Change:
     band: Band
     was_band: Band | None
     shares: list[Share]
+    moved_by: list[Driver]
     causes: list[Cause]
     passed: float | None
     exact: bool
@@ -108,6 +110,7 @@ def ledger(
                 band=said.band,
                 was_band=said.was_band,
                 shares=mine if row.was is not None else [],
+                moved_by=said.moved_by,
                 causes=[_cause(cause, events) for cause in said.causes],
                 passed=row.at - before[place].at if place < len(before) else None,
                 exact=row.was is None or all(share.name != REST for share in mine),

@@ -134,6 +134,7 @@ def _named(row: Kept) -> Moments:
         np.empty((1, 0)),
         said.config_version,
         said.model_version,
+        {driver.name: driver.text for driver in said.drivers},
     )
 
 

@@ -12,8 +12,8 @@ changes is the share of `model` or `scorecard`, and only the rest is the custome
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -42,6 +42,7 @@ class Moments:
         values: (n, M) what the first M of `names` read; no columns where that is not known.
         config: version of the scorecard.
         model: version of the models.
+        said: parts in words, by name, where their values are not known.
     """
 
     health: Floats
@@ -51,6 +52,7 @@ class Moments:
     values: Floats
     config: str = ""
     model: int = 0
+    said: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.health)

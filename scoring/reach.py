@@ -22,7 +22,8 @@ from scoring.levers import Lever, follow, levers
 from scoring.scorer import Scores
 from scoring.standing import Standing
 
-GOALS: Final = tuple(band for band in get_args(Band) if band not in ("at_risk", "left"))
+GOALS: Final[tuple[Band, ...]] = tuple(band for band in get_args(Band) if band not in ("at_risk", "left"))
+"""Bands worth reaching, best first."""
 _MOST_LEVERS: Final = 10
 _MOST_ROWS: Final = 4_096
 _WAYS: Final = 3

@@ -46,6 +46,11 @@ class Standing:
         code = int(self.row["band"][0])
         return None if code == NO_BAND else BANDS[code]
 
+    @property
+    def unscored(self) -> bool:
+        """Whether nothing was ever said of it."""
+        return bool(np.isnan(self.row["published"][0]))
+
     def judged(self, values: Floats, scorer: Scorer | None = None, by_hand: Floats | None = None) -> Scores:
         """What other values (n, M) come to for this account, perhaps by another scorer or another word (1,) by hand."""
         return _judged(scorer or self.scorer, values, self.row, self.by_hand if by_hand is None else by_hand)

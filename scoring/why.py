@@ -29,6 +29,17 @@ _TEXTS: Final = {
     SCORECARD: "another scorecard",
     REST: "smaller drivers together",
 }
+BECAUSE: Final[Mapping[By, str]] = {
+    "events": "",
+    "time": "time passed",
+    "model": "newer models",
+    "scorecard": "another scorecard",
+    "limit": "a limit of the scorecard",
+    "person": "set by hand",
+    "mixture": "how models are mixed",
+    "several": "",
+}
+"""The same for people; what happened is told by the number that changed."""
 _SILENT: Final = 1e-9  # log odds; what moved less has not moved
 _FADING: Final = ("recency", "tenure", "active_days", "days", "people", "trend")
 
@@ -72,13 +83,13 @@ def told(group: Compared, place: int, config: Config, kinds: Collection[str] | N
         odds, points = float(movement.odds[place, column]), float(movement.points[place, column])
         if abs(odds) < _SILENT and abs(points) < _SILENT:
             continue
-        measure = known.get(name)
+        measure, said = known.get(name), group.after.said.get(name) or group.before.said.get(name)
         if measure is None:
-            by = _BY.get(name, "mixture")
-            shares.append(Share(name, _TEXTS.get(name, name.replace("_", " ")), "", points, odds, "", by))
+            text, by = said or _TEXTS.get(name, name.replace("_", " ")), _BY.get(name, "mixture")
+            shares.append(Share(name, text, "", points, odds, "", by))
             continue
         value = now.get(name, math.nan)
-        text = words(measure, value) if name in now else plain(measure)
+        text = words(measure, value) if name in now else said or plain(measure)
         shares.append(
             Share(name, text, _was(measure, was, value), points, odds, measure.dimension, _by(config, measure, kinds))
         )

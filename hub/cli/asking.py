@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -18,20 +18,10 @@ from hub.store.questions import portfolio
 from scoring.answers import Answers, Outcome
 from scoring.loading import load as load_config
 from scoring.periods import period
-from scoring.why import Share
+from scoring.why import BECAUSE, Share
 
 _TIMES: Final = ("at", "since", "until", "began")
 _SHOWN: Final = 12  # shares
-BY: Final[Mapping[str, str]] = {
-    "events": "",
-    "time": "time passed",
-    "model": "newer models",
-    "scorecard": "another scorecard",
-    "limit": "a limit of the scorecard",
-    "person": "set by hand",
-    "mixture": "how models are mixed",
-    "several": "",
-}
 
 
 class Asking(NamedTuple):
@@ -90,7 +80,7 @@ def said(share: Share) -> str:
 def print_shares(shares: Sequence[Share], first: tuple[str, float], last: tuple[str, float]) -> None:
     """What moved a health from one number to another, summing to it."""
     rows: list[Sequence[object]] = [("", first[0], "", f"{first[1]:+.2f}")]
-    rows += [(share.dimension, said(share), BY[share.by], f"{share.points:+.2f}") for share in shares[:_SHOWN]]
+    rows += [(share.dimension, said(share), BECAUSE[share.by], f"{share.points:+.2f}") for share in shares[:_SHOWN]]
     if rest := shares[_SHOWN:]:
         rows.append(("", f"{len(rest)} smaller ones", "", f"{sum(share.points for share in rest):+.2f}"))
     rows.append(("", Styled(f"[bold]{last[0]}[/]"), "", Styled(f"[bold]{last[1]:+.2f}[/]")))

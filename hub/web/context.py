@@ -16,6 +16,7 @@ from hub.store.database import Database
 from hub.store.expendable.hot import Hot
 from hub.store.heartbeats import Process
 from hub.store.live import Live
+from scoring.answers import Answers
 from scoring.overrides import Override
 
 
@@ -188,6 +189,7 @@ class Context:
         live: what just happened.
         hot: answers that may be two seconds old; shared by all processes that show pages, where there is a Redis.
         explain: why an account's health is what it is; None if it was never scored.
+        answers: what moved it, what would bring it to green, what if; None where nobody here can tell.
         lag: records each room has not yet taken, by the room's name (`scoring.rescore`). It, `counters`, `rates` and
             `behind` raise LogError where the log does not answer.
         counters: the books: `received`, `applied`, `duplicates`, `dead_lettered`, `pending`, `forwarded`.
@@ -214,6 +216,7 @@ class Context:
     database: Database
     live: Live
     explain: Callable[[Connection, str], Explanation | None]
+    answers: Answers | None = None
     hot: Hot = field(default_factory=Hot)
     lag: Callable[[], Mapping[str, int]] = _nothing
     counters: Callable[[], Mapping[str, int]] = _nothing

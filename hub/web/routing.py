@@ -9,11 +9,14 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.routing import compile_path
 
 from hub.web.page import Asked, View
-from hub.web.pages import account, deliveries, letters, portfolio, streams
+from hub.web.pages import account, deliveries, letters, moved, portfolio, streams, what_if
 
 PAGES: Final[Mapping[str, View]] = {
     "/": portfolio.view,
     "/accounts/{reference}": account.view,
+    "/accounts/{reference}/moved": moved.view,
+    "/accounts/{reference}/what-if": what_if.view,
+    "/moved": moved.view_book,
     "/streams": streams.view,
     "/deliveries": deliveries.view,
     "/dead-letters": letters.view,

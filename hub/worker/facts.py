@@ -19,6 +19,7 @@ from hub.store.heartbeats import Process, alive
 from hub.web import processes
 from hub.web.context import Context, Halt, Listening, Plugin
 from hub.worker.pace import Pace
+from scoring.answers import Answers
 from scoring.explain import Explanation, explain
 from scoring.families.by_hand import OURS
 from scoring.scorers import Scorers
@@ -63,6 +64,7 @@ class Facts:
             live=hub.engine.live,
             hot=Hot(hub.engine.expendable),
             explain=self._explain,
+            answers=Answers(hub.engine.config, self._scorers),
             lag=self._asked(hub.condition.behind.records),
             counters=self._asked(self._books),
             rates=self._pace.rates,

@@ -13,6 +13,7 @@ from hub.sdk.events import Event
 from hub.sdk.health import Driver, Health
 from hub.store import schema
 from scoring.overrides import current
+from tests.web.standing import stand
 
 NOW = 1_789_383_600.0  # Monday 14 September 2026, 11:00 UTC
 DAY = 86_400.0
@@ -104,6 +105,8 @@ def fill(database, *, number=None, now=NOW, seed=7, history=True):
                 connection.execute(insert(schema.metadata.tables[name]), found)
 
     database.write(write).result()
+    if history:
+        stand(database, ids[0], now)
     return ids
 
 

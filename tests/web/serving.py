@@ -11,6 +11,8 @@ from hub.store.heartbeats import Process
 from hub.store.live import Live
 from hub.web.app import create_app
 from hub.web.context import Context, Halt, Listening, Plugin
+from scoring.answers import Answers
+from scoring.loading import load
 from tests.web import companies
 
 
@@ -65,6 +67,7 @@ def context(database, *, full=True, **changes):
         "version": "0.1.0",
     }
     parts = {"settings": settings, "database": database, "live": Live(), "explain": companies.explain}
+    parts["answers"] = Answers(load())
     return Context(**{**parts, **facts, **changes})
 
 

@@ -204,5 +204,6 @@ def _whole(account: str) -> Select[Any]:
 
 
 def _of(row: Any) -> Kept:
-    *told, parts, message = row
-    return Kept(*told, None if parts is None else bytes(parts), bytes(message or b""))
+    account, partition, sequence, at_, health, was, band, was_band, parts, message = row
+    parts = None if parts is None else bytes(parts)
+    return Kept(account, partition, sequence, at_, health, was, band, was_band, parts, bytes(message or b""))

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from hub.sdk.health import Band
@@ -18,20 +18,12 @@ from hub.store.questions import portfolio, tree, way
 from hub.store.questions.paging import CursorError
 from hub.store.questions.portfolio import Wanted
 from hub.web.api import overriding, shapes
+from hub.web.api.parameters import Cursor, Limit, Reference
 from hub.web.page import Site
 from hub.web.pages.account import find
 from hub.web.refusal import RefusedError
 from hub.web.words import iso
 
-Limit = Annotated[int, Query(ge=1, le=500, description="most rows of a page")]
-Cursor = Annotated[str | None, Query(max_length=2_000, description="`next` of the page before")]
-Reference = Annotated[
-    str,
-    Path(
-        description="our id, or any vendor's reference, URL-encoded (a slash in it as `%2F`)",
-        examples=["acc_3f0c9e1b2a4d5e6f7081", "zendesk:organization:42"],
-    ),
-]
 Name = Annotated[str | None, Query(max_length=200)]
 Sort = Annotated[
     str,
@@ -106,27 +98,6 @@ def router(site: Site) -> APIRouter:
             config_version=why.config_version if why else "",
             model_version=why.model_version if why else 0,
         )
-
-    @routes.get("/accounts/{reference}/ledger", summary="Every change of its health", tags=["accounts"])
-    def ledger(reference: Reference, limit: Limit = 50, cursor: Cursor = None) -> shapes.Ledger:
-        """Before, after, what moved it, and the events that caused it; newest first."""
-        with asking() as connection:
-            entries, after = of_account.entries(connection, find(connection, reference), limit=limit, cursor=cursor)
-        found = [
-            shapes.LedgerEntry(
-                at=iso(entry.at),
-                health=entry.health.health,
-                was=entry.health.was,
-                band=entry.health.band,
-                was_band=entry.health.was_band,
-                moved_by=_drivers(entry.health.moved_by),
-                causes=entry.health.causes,
-                config_version=entry.health.config_version,
-                model_version=entry.health.model_version,
-            )
-            for entry in entries
-        ]
-        return shapes.Ledger(entries=found, next=after)
 
     @routes.get("/accounts/{reference}/events", summary="What happened", tags=["accounts"])
     def events(reference: Reference, limit: Limit = 50, cursor: Cursor = None) -> shapes.Events:

@@ -92,27 +92,6 @@ class Account(AccountSummary):
     model_version: int
 
 
-class LedgerEntry(BaseModel):
-    """One change of health."""
-
-    at: str
-    health: float
-    was: float | None
-    band: Band
-    was_band: Band | None
-    moved_by: list[DriverOut]
-    causes: list[str] = Field(description="ids of the events that caused it; empty when time alone did")
-    config_version: str
-    model_version: int
-
-
-class Ledger(BaseModel):
-    """A page of the ledger, newest first."""
-
-    entries: list[LedgerEntry]
-    next: str | None
-
-
 class Events(BaseModel):
     """A page of events, newest first, in our words."""
 

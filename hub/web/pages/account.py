@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from hub.sdk.health import Health
 from hub.store.questions import account, movement, portfolio, tree, way
 from hub.store.questions.paging import CursorError, encode
-from hub.web import happenings, words
+from hub.web import asking, happenings, words
 from hub.web.context import Explanation
 from hub.web.page import Asked, Page, Site
 from hub.web.refusal import RefusedError
@@ -20,6 +20,7 @@ from hub.web.svg.bars import bars
 from hub.web.svg.course import Mark, Point, choose, course
 from hub.web.trust import trust
 from hub.web.words import DAY
+from scoring.why import BECAUSE
 
 TABS: Final = (
     ("timeline", "Timeline"),
@@ -58,8 +59,7 @@ def find(connection: Connection, reference: str) -> str:
 def view(site: Site, asked: Asked) -> Page:
     """One account."""
     now = site.today()
-    tab = asked.query.get("tab", "timeline")
-    tab = tab if tab in dict(TABS) else "timeline"
+    tab = _chosen(asked)
     with site.context.database.read() as connection:
         key = find(connection, asked.names["reference"])
         asked = Asked(f"/accounts/{quote(key, safe='')}", asked.names, asked.query)
@@ -91,7 +91,7 @@ def view(site: Site, asked: Asked) -> Page:
             "ranges": RANGES,
             **_picture(connection, key, asked, now),
             **_drivers(why),
-            **_tab(connection, key, tab, asked, now),
+            **_tab(connection, site, key, asked, now),
         }  # fmt: skip
     return Page(
         template="account.html",
@@ -164,10 +164,15 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     ][:8]
 
 
-def _tab(connection: Connection, key: str, tab: str, asked: Asked, now: float) -> dict[str, Any]:
+def _chosen(asked: Asked) -> str:
+    tab = asked.query.get("tab", "timeline")
+    return tab if tab in dict(TABS) else "timeline"
+
+
+def _tab(connection: Connection, site: Site, key: str, asked: Asked, now: float) -> dict[str, Any]:
     cursor = asked.query.get("after") or None
     try:
-        match tab:
+        match _chosen(asked):
             case "people":
                 return {"people": account.people(connection, key)}
             case "things":
@@ -176,13 +181,8 @@ def _tab(connection: Connection, key: str, tab: str, asked: Asked, now: float) -
                 receipts, older = way.receipt_list(connection, limit=_ENTRIES, account=key, cursor=cursor)
                 return {"receipts": receipts, "told": way.told(connection, key), "older": older}
             case "ledger":
-                entries, older = account.entries(connection, key, limit=_ENTRIES, cursor=cursor)
-                return {
-                    "entries": entries,
-                    "older": older,
-                    "row_id": row_id,
-                    "causes": _causes(connection, key, entries),
-                }
+                entries, older = asking.answers(site).ledger(connection, key, limit=_ENTRIES, cursor=cursor)
+                return {"entries": entries, "older": older, "row_id": row_id, "because": BECAUSE}
             case "timeline":
                 return _timeline(connection, key, asked, now)
             case _:
@@ -218,7 +218,3 @@ def _timeline(connection: Connection, key: str, asked: Asked, now: float) -> dic
         "about": about,
         "abouts": [(name, word) for name, (word, _) in happenings.ABOUT.items()],
     }
-
-
-def _causes(connection: Connection, key: str, entries: Sequence[account.Entry]) -> Mapping[str, Any]:
-    return account.causes(connection, key, [cause for entry in entries for cause in entry.health.causes[:3]])
