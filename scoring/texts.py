@@ -40,7 +40,8 @@ class Texts:
     """Reads texts.
 
     Args:
-        by_events: whether time is that of events; what was learned later is not used then.
+        by_events: whether time is that of events. Texts are read by their words alone then: when a rating was taught
+            is a matter of the wall's clock, and the same log must come to the same numbers.
     """
 
     def __init__(self, *, by_events: bool) -> None:
@@ -52,22 +53,21 @@ class Texts:
         """Events with what their texts say, in the same order; those without a text as they are."""
         if not any(theirs(one.event) for one in fresh):
             return list(fresh)
-        learned = self._newest(connection)
-        return [self._noted(one, learned) if one.event.text else one for one in fresh]
-
-    def _noted(self, one: Taken, learned: Learned | None) -> Taken:
-        if learned is not None and self._by_events and one.time < learned.state.through:
-            learned = None
-        event = noted(one.event, learned)
-        if event is one.event:
-            return one
-        return one._replace(event=event, record=one.record._replace(value=msgspec.json.encode(event)))
+        learned = None if self._by_events else self._newest(connection)
+        return [_noted(one, learned) if one.event.text else one for one in fresh]
 
     def _newest(self, connection: Connection) -> Learned | None:
         taught = mark(connection).taught
         if taught != self._taught:
             self._learned, self._taught = Learned(state(connection)), taught
         return self._learned
+
+
+def _noted(one: Taken, learned: Learned | None) -> Taken:
+    event = noted(one.event, learned)
+    if event is one.event:
+        return one
+    return one._replace(event=event, record=one.record._replace(value=msgspec.json.encode(event)))
 
 
 def mark(connection: Connection) -> Mark:

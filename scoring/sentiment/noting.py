@@ -24,8 +24,8 @@ def noted(event: Event, learned: Learned | None = None) -> Event:
     """
     if not theirs(event) or (reading := read(event.text or "", learned)) is None:
         return event
-    facts: dict[str, Scalar] = {LANGUAGE: reading.language} | event.properties
-    facts |= {INTENT: reading.intent, POLARITY: reading.polarity, SURE: reading.confidence}
+    ours: dict[str, Scalar] = {INTENT: reading.intent, POLARITY: reading.polarity, SURE: reading.confidence}
+    facts: dict[str, Scalar] = {LANGUAGE: reading.language, **event.properties, **ours}
     return msgspec.structs.replace(event, properties=facts)
 
 
