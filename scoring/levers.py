@@ -49,7 +49,7 @@ def _steps(config: Config, measure: Measure, value: float) -> list[float]:
     better = 1.0 if measure.direction == "up" else -1.0
     found: list[float] = []
     match measure.family, measure.read:
-        case ("entities", "open" | "urgent") | ("count", _):
+        case ("entities", "open" | "urgent") | ("count" | "exact" | "gauge", _) if measure.of is None:
             found = _counted(value, better)
         case "entities", "oldest":
             found = [0.0] if better < 0.0 < value else []

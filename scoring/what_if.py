@@ -29,7 +29,7 @@ from scoring.standing import Standing
 
 MOST_EVENTS: Final = 100
 _MOST: Final = 1e12
-_SIGNED: Final = ("last", "sum")  # of these a value below 0 means something
+_SIGNED: Final = ("last", "sum", "date", "ratio", "gauge", "exact")  # of these a value below 0 means something
 _CLOSING: Final = (
     "ticket.solved",
     "ticket.escalated",

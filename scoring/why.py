@@ -41,7 +41,7 @@ BECAUSE: Final[Mapping[By, str]] = {
 }
 """The same for people; what happened is told by the number that changed."""
 _SILENT: Final = 1e-9  # log odds; what moved less has not moved
-_FADING: Final = ("recency", "tenure", "active_days", "days", "people", "trend")
+_FADING: Final = ("recency", "tenure", "active_days", "days", "people", "exact", "date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +118,36 @@ def counts(config: Config, measure: Measure, kind: str) -> bool:
     """Whether events of a kind change a measure."""
     if measure.entity is not None:
         return kind.partition(".")[0] == measure.entity
-    source = next((m for m in config.measures if m.name == measure.long), measure)
-    return kind in source.kinds
+    if parts := _parts(config, measure):
+        return any(counts(config, part, kind) for part in parts)
+    return kind in measure.kinds
 
 
-def fades(measure: Measure) -> bool:
+def fades(config: Config, measure: Measure) -> bool:
     """Whether a measure changes by itself as time passes."""
-    if measure.family == "entities":
-        return measure.read == "oldest"
-    return measure.family in _FADING or (measure.family in ("count", "sum") and math.isfinite(measure.half_life))
+    if measure.stale_after is not None:
+        return True
+    if parts := _parts(config, measure):
+        return measure.family == "trend" or any(fades(config, part) for part in parts)
+    match measure.family:
+        case "entities":
+            return measure.read == "oldest"
+        case "count" | "sum":
+            return math.isfinite(measure.half_life)
+        case family:
+            return family in _FADING
+
+
+def _parts(config: Config, measure: Measure) -> list[Measure]:
+    """The measures that a measure is made of."""
+    names = (measure.short, measure.long, measure.top, measure.bottom)
+    return [part for part in config.measures if part.name in names and part.name != measure.name]
 
 
 def _by(config: Config, measure: Measure, kinds: Collection[str] | None) -> By:
     if kinds is None or any(counts(config, measure, kind) for kind in kinds):
         return "events"
-    return "time" if fades(measure) else "events"  # of an event that was late, or that the archive let go of
+    return "time" if fades(config, measure) else "events"  # of an event that was late, or that the archive let go of
 
 
 def _values(at: Moments, place: int) -> dict[str, float]:

@@ -57,6 +57,10 @@ def paths(ids):
         "/?band=watch",
         *(f"{one}?tab={tab}" for tab in ("timeline", "measures", "people", "things", "deliveries", "ledger")),
         f"/accounts/{ids[-1]}",
+        f"{one}/moved?since=30d",
+        f"{one}/what-if?to=80&m.urgent_tickets=0&events=meeting.held",
+        f"/accounts/{ids[-1]}/moved?since=90d",
+        "/moved?since=90d",
         "/streams",
         "/deliveries",
         "/dead-letters",
@@ -81,6 +85,10 @@ def test_axe_finds_nothing_wrong(browser, face, theme):
             f"{one}?about=billing",
             f"{one}?tab=things",
             f"{one}?tab=people",
+            f"{one}/moved?since=90d&until=someday",
+            f"{one}/what-if?to=80&m.urgent_tickets=0",
+            f"{one}/what-if?to=100&m.nps=-1",
+            "/moved?since=7d&where=owner%3Dnobody",
             "/streams",
             "/dead-letters",
             "/deliveries?outcome=failed",
@@ -362,3 +370,45 @@ def test_a_page_is_looked_at_once_more_when_it_has_become_quiet():
             begun = time.monotonic()
             assert look(stream) == ["customers"]
             assert time.monotonic() - begun < 15  # not the half minute of an idle page
+
+
+def test_what_if_is_shown_while_one_types_and_the_address_keeps_it(browser, face):
+    url, _, ids = face
+    with opened(browser) as page:
+        page.goto(f"{url}/accounts/{ids[0]}/what-if")
+        result = page.locator("[data-result]")
+        before = page.locator(".supposed .big").inner_text()
+        page.get_by_label("Urgent tickets open").focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        result.filter(has_text="No urgent tickets open").wait_for()
+        assert int(page.locator(".supposed .big").inner_text()) > int(before)
+        assert page.url.endswith("?m.urgent_tickets=0")
+        page.get_by_label("What would happen").fill("meeting.vanished")
+        result.filter(has_text="changes no measure").wait_for()
+        page.get_by_label("What would happen").fill("meeting.held")
+        result.filter(has_text="Met today").wait_for()
+        page.reload()
+        assert page.get_by_label("Urgent tickets open").input_value() == "0"
+        assert "Met today" in result.inner_text()
+        page.get_by_role("link", name="As it is").click()
+        assert page.locator(".supposed .big").inner_text() == before
+        refused = [text for text in page.complaints if "400" not in text]  # the browser tells of what was refused
+        assert refused == []
+
+
+def test_what_if_and_why_work_without_a_script(browser, face):
+    url, _, ids = face
+    with opened(browser, java_script_enabled=False) as page:
+        page.goto(f"{url}/accounts/{ids[0]}/what-if?to=80")
+        page.get_by_role("link", name="Try it below").first.click()
+        assert int(page.locator(".supposed .big").inner_text()) >= 80
+        page.get_by_label("What would happen").fill("meeting.held")
+        page.get_by_role("button", name="Show what comes of it").click()
+        assert "Met today" in page.locator("[data-result]").inner_text()
+        page.goto(f"{url}/moved")
+        page.get_by_label("From").fill("2026-08-15")
+        page.get_by_role("button", name="Show").click()
+        assert "since=2026-08-15" in page.url
+        page.locator(".who-moved a").first.click()
+        assert "Health after" in page.locator("main").inner_text()

@@ -9,10 +9,7 @@
 
   const show = async () => {
     const turn = ++asked;
-    const changed = [...new FormData(form)].filter(([name, value]) => {
-      const field = form.elements[name];
-      return !name.startsWith("m.") || value !== field.dataset.usual;
-    });
+    const changed = [...new FormData(form)].filter(([name, value]) => value !== (form.elements[name].dataset.usual || ""));
     const address = new URL(form.action);
     address.hash = "";
     address.search = new URLSearchParams(changed).toString();
