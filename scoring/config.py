@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -44,6 +44,11 @@ def seconds(value: object) -> object:
 def coefficients(value: object) -> object:
     """A list of kinds counts each of them once: `[a, b]` is `{a: 1, b: 1}`."""
     return dict.fromkeys(value, 1.0) if isinstance(value, list) else value
+
+
+def listed(value: object) -> object:
+    """One value is a list of it."""
+    return value if isinstance(value, list) else [value]
 
 
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
@@ -179,7 +184,9 @@ class Transform(_Data):
     low: float | None = None
     high: float | None = None
     bands: list[tuple[float, float]] = Field(default_factory=list, description="[(at least, score)], ascending")
-    missing: Literal["neutral", "worst", "best"] = "neutral"
+    missing: Literal["neutral", "worst", "best", "redistribute"] = Field(
+        "neutral", description="what an unknown counts as; redistribute: its weight goes to what is known"
+    )
 
 
 class Dimension(_Data):
@@ -205,6 +212,21 @@ class Limit(_Data):
         if (self.cap is None) == (self.floor is None):
             raise ValueError("a limit is a `cap` or a `floor`, one of them")
         return self
+
+
+class SegmentCard(_Data):
+    """Other weights, for customers of one kind: those whose facts meet all of `when`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    when: dict[str, Annotated[list[str | float | bool], BeforeValidator(listed)]] = Field(
+        min_length=1, description="fact of the customer -> the value it must have, a list of such, or `>= 100`"
+    )
+    dimensions: list[Dimension] = Field(min_length=1)
+    limits: list[Limit] | None = Field(None, description="floors and caps; else those of the scorecard")
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Every measure it names, and where."""
+        return _named(self.dimensions, self.limits or (), f"card {self.name}, ")
 
 
 class Outcome(_Data):
@@ -243,16 +265,32 @@ class Scorecard(_Data):
     )
     hysteresis: float = Field(3.0, ge=0, description="points beyond a border before the band changes")
     limits: list[Limit] = Field(default_factory=list, description="floors and caps")
-    later: ClassVar[frozenset[str]] = frozenset({"limits"})
+    cards: list[SegmentCard] = Field(
+        default_factory=list, max_length=16, description="by priority: the first that fits weighs, else `dimensions`"
+    )
+    later: ClassVar[frozenset[str]] = frozenset({"limits", "cards"})
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        names = [card.name for card in self.cards]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"card {twice[0]} is declared twice")
+        return self
 
     def named(self) -> Iterator[tuple[str, str]]:
         """Every measure it names, and where."""
-        for dimension in self.dimensions:
-            for transform in dimension.measures:
-                yield f"dimension {dimension.name}", transform.measure
-        for limit in self.limits:
-            for name in limit.when:
-                yield "limits", name
+        yield from _named(self.dimensions, self.limits, "")
+        for card in self.cards:
+            yield from card.named()
+
+
+def _named(dimensions: Iterable[Dimension], limits: Iterable[Limit], where: str) -> Iterator[tuple[str, str]]:
+    for dimension in dimensions:
+        for transform in dimension.measures:
+            yield f"{where}dimension {dimension.name}", transform.measure
+    for limit in limits:
+        for name in limit.when:
+            yield f"{where}limits", name
 
 
 class Config(_Data):

@@ -163,7 +163,8 @@ class _Side:
             restate(self._connection, ids, rows, self._measures)
             values = self._measures.read(rows, at)
             was: Floats = rows["health"]
-            scores = self._scorer.score(values, was, rows["band"], self._measures.set_by_hand(rows, at))
+            by_hand, cards = self._measures.set_by_hand(rows, at), self._measures.cards(rows)
+            scores = self._scorer.score(values, was, rows["band"], by_hand, cards)
             yield ids, _Judged(scores, np.where(self._measures.gone(rows), LEFT, scores.band).astype(np.int8))
 
 

@@ -59,6 +59,7 @@ class Explanation:
         model_version: the models; 0 before any.
         computed: what health would be had nobody set it by hand.
         override: the person's word that holds, None if nobody's does.
+        card: of its segment, by which it is weighed; empty: the scorecard itself.
     """
 
     health: float
@@ -72,6 +73,7 @@ class Explanation:
     model_version: int
     computed: float
     override: Override | None
+    card: str
 
 
 def explain(
@@ -93,7 +95,7 @@ def explain(
     scorer, scores, values = standing.scorer, standing.scores, standing.values
     points = scores.points[0].tolist()
     texts = {m.name: words(m, value) for m, value in zip(measures.measures, values[0].tolist(), strict=True)}
-    texts.update(scorer.held(values[0].tolist()))
+    texts.update(scorer.held(values[0].tolist(), standing.card))
     drivers = [
         Driver(name, texts.get(name) or SPECIAL.get(name, name), share, dimension)
         for name, share, dimension in zip(scores.names, points, scores.dimensions, strict=True)
@@ -115,6 +117,7 @@ def explain(
         model_version=scorer.version,
         computed=float(scores.computed[0]),
         override=current(connection, account_id, standing.at),
+        card=scorer.card(standing.card),
     )
 
 

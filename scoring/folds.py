@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select
 from hub.store import schema
 from hub.store.upserts import insert
 from scoring.config import Config, Measure
+from scoring.families.segments import FIELD as SEGMENT
 
 OUTCOME: Final = "outcome"
 """Beside the measures: when an account was lost, and came back."""
@@ -42,6 +43,8 @@ def folds(config: Config) -> dict[str, str]:
     by_name = {measure.name: measure for measure in config.measures}
     found = {m.name: fold_of(m, by_name) for m in config.measures if m.family not in _KEPT_ELSEWHERE}
     outcome = config.scorecard.outcome
+    if cards := config.scorecard.cards:
+        found[SEGMENT] = _named([card.when for card in cards])
     return found | {OUTCOME: _named([sorted(outcome.kinds), sorted(outcome.back), outcome.horizon, outcome.every])}
 
 

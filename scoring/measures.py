@@ -10,6 +10,7 @@ import numpy as np
 
 from hub import ConfigError, Event
 from scoring import expression
+from scoring.arrays import Codes as Codes8
 from scoring.arrays import Floats
 from scoring.batch import Batch, Codes, Integers, Reader, columns
 from scoring.config import Config
@@ -26,12 +27,15 @@ from scoring.families import (
     Marks,
     People,
     Recency,
+    Segments,
     Tenure,
     Trend,
 )
 from scoring.families.by_hand import KIND
 from scoring.families.dates import date_of
 from scoring.families.protocol import DAY, Family
+from scoring.families.segments import FIELD as SEGMENT
+from scoring.families.segments import TELLING
 from scoring.folds import OUTCOME, folds, number
 from scoring.rows import FOLDS, Block, Layout, Rows
 
@@ -52,14 +56,16 @@ class MeasureSet:
 
     def __init__(self, config: Config, more: Sequence[Block] = ()) -> None:
         self.measures = tuple(config.measures)
-        if taken := {measure.name for measure in self.measures} & {OUTCOME, "points", "marks", "override"}:
+        if taken := {measure.name for measure in self.measures} & {OUTCOME, "points", "marks", "override", SEGMENT}:
             raise ConfigError(f"no measure can be called {min(taken)}: a row has something else of that name")
-        outcome = config.scorecard.outcome
-        self.codes = Codes.of(self.measures, (*outcome.kinds, *outcome.back, KIND))
+        outcome, cards = config.scorecard.outcome, config.scorecard.cards
+        told = TELLING if cards else ()
+        self.codes = Codes.of(self.measures, (*outcome.kinds, *outcome.back, KIND, *told))
         counts = Counts(self.measures, self.codes)
         self.holdings = Holdings(self.measures)
         self.marks = Marks(outcome, self.codes)
         self.by_hand = ByHand(self.codes)
+        self.segments = Segments(cards, self.codes)
         self._heard = Heard(self.measures, self.codes)
         self._families: tuple[Family, ...] = (
             counts,
@@ -75,9 +81,10 @@ class MeasureSet:
             self.holdings,
             self.marks,
             self.by_hand,
+            self.segments,
             self._heard,
         )
-        self._readers = {**self.by_hand.readers, **self._read()}
+        self._readers = {**self.by_hand.readers, **self.segments.readers, **self._read()}
         names = [measure.name for measure in self.measures]
         self._ratios = [
             (place, names.index(m.top or ""), names.index(m.bottom or ""))
@@ -153,6 +160,10 @@ class MeasureSet:
         """(n,) the health that a person set and that holds at `now`; NaN where there is none."""
         moment = np.broadcast_to(np.asarray(now, np.float64), (len(rows),))
         return self.by_hand.health(rows.view(self.layout.view), moment)
+
+    def cards(self, rows: Rows) -> Codes8:
+        """(n,) the card of each account: its place among the scorecard's, -1 for the scorecard itself."""
+        return self.segments.cards(rows.view(self.layout.view))
 
     def ended(self, rows: Rows, at: float) -> bool | None:
         """Whether the outcome's events hit the mark of `at` in a row (1,); None if it has no such mark."""

@@ -17,13 +17,13 @@ from hub import Driver
 from scoring import risk
 from scoring.arrays import Codes, Floats, Singles, expit, logit
 from scoring.bands import bands, borders, health, slope
+from scoring.cards import Cards
 from scoring.config import Config, Measure
 from scoring.drivers import CAP, FLOOR, OTHERS, strongest
+from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
-from scoring.limits import Limits
 from scoring.model import BASE_RATE, CARD, CARD_CALIBRATED, EXPERTS, MIX, RECENCY, Model, fresh
 from scoring.recency import center, sign_of_life
-from scoring.scorecard import Card
 
 _SAME: Final = 1e-6  # log odds; nearer than this the distance is a tangent's
 
@@ -80,9 +80,8 @@ class Scorer:
         self.names = (*measured, *OTHERS)
         self.dimensions = (*(m.dimension for m in config.measures), *[""] * len(OTHERS))
         self._parts: tuple[Measure | str, ...] = (*config.measures, *OTHERS)
-        self._rules = Limits(config.measures, card.limits)
         self._ruled = [(name, self.names.index(name)) for name in (CAP, FLOOR)]
-        self._card = Card(config.measures, card)
+        self._cards = Cards(config.measures, card)
         self._borders, self._hysteresis = borders(card), card.hysteresis
         names = feature_names(measured)
         self._regressions = risk.apply(learned.regressions, names)
@@ -99,7 +98,14 @@ class Scorer:
         self.base = float(health(np.array(self._constant - self._zero)))
         self._slope = slope(self.base)
 
-    def score(self, values: Floats, was_health: Floats, was_band: Codes, by_hand: Floats | None = None) -> Scores:
+    def score(
+        self,
+        values: Floats,
+        was_health: Floats,
+        was_band: Codes,
+        by_hand: Floats | None = None,
+        cards: Codes | None = None,
+    ) -> Scores:
         """Judge n accounts.
 
         Args:
@@ -107,9 +113,10 @@ class Scorer:
             was_health: (n,) health before, NaN where there was none.
             was_band: (n,) codes before, -1 where there was none.
             by_hand: (n,) health that a person set, NaN where nobody did.
+            cards: (n,) codes of the cards they are weighed by; all by the scorecard itself where not given.
         """
         found = features(values)
-        parts, experts = self._judge(values, found.astype(np.float64))
+        parts, experts = self._judge(values, found.astype(np.float64), cards)
         believed = np.clip(experts, *self._limits)
         mixed = believed @ self._weights
         above = mixed - self._constant
@@ -119,7 +126,7 @@ class Scorer:
         ratio = np.where(far, (weighed - self.base) / np.where(far, above, 1.0), self._slope)
         points = np.empty((len(values), len(self.names)))
         points[:, : parts.shape[1]] = parts * ratio[:, None]
-        floor, cap = self._rules.apply(values, weighed)
+        floor, cap = self._cards.limits(values, weighed, cards)
         computed = weighed + floor + cap
         healths = computed if by_hand is None else np.where(np.isnan(by_hand), computed, by_hand)
         points[:, parts.shape[1] :] = np.stack([floor, cap, healths - computed], axis=1)
@@ -141,7 +148,7 @@ class Scorer:
         )
 
     def say(
-        self, values: Sequence[float], points: Sequence[float], k: int, said: dict[int, str]
+        self, values: Sequence[float], points: Sequence[float], k: int, said: dict[int, str], card: int = DEFAULT
     ) -> tuple[list[Driver], float]:
         """The `k` strongest drivers of one account in words, and the points of the rest.
 
@@ -150,27 +157,33 @@ class Scorer:
             points: (C,) its row of `Scores.points`.
             k: how many to name at most.
             said: words for these values, by place; empty at first.
+            card: code of the one it is weighed by.
         """
         for name, place in self._ruled:
-            if points[place] and place not in said and (text := self._rules.words(values).get(name)):
+            if points[place] and place not in said and (text := self._cards.words(values, card).get(name)):
                 said[place] = text
         return strongest(self._parts, values, points, k, said)
 
-    def held(self, values: Sequence[float]) -> Mapping[str, str]:
+    def held(self, values: Sequence[float], card: int = DEFAULT) -> Mapping[str, str]:
         """Which floor and which cap hold one account, in words by the name of the part.
 
         Args:
             values: (M,) its row of the values that were scored.
+            card: code of the one it is weighed by.
         """
-        return self._rules.words(values)
+        return self._cards.words(values, card)
 
-    def _judge(self, values: Floats, found: Floats) -> tuple[Floats, Floats]:
+    def card(self, code: int) -> str:
+        """What the card of a code is called; empty: it is the scorecard itself."""
+        return self._cards.names[code]
+
+    def _judge(self, values: Floats, found: Floats, cards: Codes | None) -> tuple[Floats, Floats]:
         """Log odds by measure in the mix (n, C; the last column empty), and of each expert by itself (n, E)."""
         half = values.shape[1]
         by_name = dict(zip(EXPERTS, self._weights, strict=True))
         parts = np.zeros((len(values), half + 1))
         experts = np.tile(self._constants, (len(values), 1))
-        written = self._card.contributions(values)
+        written = self._cards.contributions(values, cards)
         calibration = self._calibrations[CARD_CALIBRATED].scale
         parts[:, :half] += written * (by_name[CARD] + by_name[CARD_CALIBRATED] * calibration)
         total = written.sum(axis=1)

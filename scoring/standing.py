@@ -30,6 +30,7 @@ class Standing:
         scorer: of the models it was scored with.
         scores: of `values`.
         by_hand: (1,) the health that a person set, NaN where nobody did.
+        card: code of the one it is weighed by.
     """
 
     account: str
@@ -39,6 +40,7 @@ class Standing:
     scorer: Scorer
     scores: Scores
     by_hand: Floats
+    card: int
 
     @property
     def band(self) -> Band | None:
@@ -53,7 +55,7 @@ class Standing:
 
     def judged(self, values: Floats, scorer: Scorer | None = None, by_hand: Floats | None = None) -> Scores:
         """What other values (n, M) come to for this account, perhaps by another scorer or another word (1,) by hand."""
-        return _judged(scorer or self.scorer, values, self.row, self.by_hand if by_hand is None else by_hand)
+        return _judged(scorer or self.scorer, values, self.row, self.by_hand if by_hand is None else by_hand, self.card)
 
 
 def stand(connection: Connection, account: str, measures: MeasureSet, scorers: Scorers) -> Standing | None:
@@ -72,11 +74,12 @@ def stand(connection: Connection, account: str, measures: MeasureSet, scorers: S
     asked = select(schema.accounts.c.scored_at).where(schema.accounts.c.id == account)
     at = float(row["scored_at"][0]) or float(connection.scalar(asked) or 0.0) or float(row["newest"][0])
     values = measures.read(row, at)
-    by_hand = measures.set_by_hand(row, at)
-    return Standing(account, row, at, values, scorer, _judged(scorer, values, row, by_hand), by_hand)
+    by_hand, card = measures.set_by_hand(row, at), int(measures.cards(row)[0])
+    return Standing(account, row, at, values, scorer, _judged(scorer, values, row, by_hand, card), by_hand, card)
 
 
-def _judged(scorer: Scorer, values: Floats, row: Rows, by_hand: Floats) -> Scores:
+def _judged(scorer: Scorer, values: Floats, row: Rows, by_hand: Floats, card: int) -> Scores:
     was: Floats = np.repeat(row["published"], len(values))
     band: Codes = np.repeat(row["band"], len(values))
-    return scorer.score(values, was, band, np.repeat(by_hand, len(values)))
+    cards: Codes = np.full(len(values), card, np.int8)
+    return scorer.score(values, was, band, np.repeat(by_hand, len(values)), cards)

@@ -18,7 +18,7 @@ from hub.store.upserts import insert
 from hub.streams.room import Message
 from scoring import snapshots
 from scoring.accounts import Draft
-from scoring.arrays import Floats
+from scoring.arrays import Codes, Floats
 from scoring.bands import BANDS, LEFT, NO_BAND
 from scoring.batch import Integers
 from scoring.clock import DAY
@@ -79,6 +79,7 @@ class _Judged(NamedTuple):
     rows: Any
     values: Floats
     by_hand: Floats
+    cards: Codes
     scores: Scores
 
 
@@ -162,9 +163,10 @@ class Work:
         version = scorer.version
         values = self.rules.measures.read(rows, now)
         by_hand = self.rules.measures.set_by_hand(rows, now)
-        scores = scorer.score(values, rows["published"], rows["band"], by_hand)
+        cards = self.rules.measures.cards(rows)
+        scores = scorer.score(values, rows["published"], rows["band"], by_hand, cards)
         scores.band[self.rules.measures.gone(rows)] = LEFT
-        judged = _Judged(scorer, places, now, rows, values, by_hand, scores)
+        judged = _Judged(scorer, places, now, rows, values, by_hand, cards, scores)
         moved = np.isnan(rows["published"]) | (scores.band != rows["band"])
         moved |= np.abs(scores.health - rows["published"]) >= LEAST
         stale = np.abs(scores.health - rows["health"]) >= _SHOWN
@@ -209,16 +211,31 @@ class Work:
             since.tolist(),
             learned.tolist(),
             np.where(np.isnan(judged.by_hand), np.nan, scores.computed)[moved].tolist(),
+            judged.cards[moved].tolist(),
             strict=True,
         )
-        for place, now, values, health, band, risk, points, published, was_band, changes, taught, computed in told:
+        for (
+            place,
+            now,
+            values,
+            health,
+            band,
+            risk,
+            points,
+            published,
+            was_band,
+            changes,
+            taught,
+            computed,
+            card,
+        ) in told:
             account = self.draft.ids[place]
             said: dict[int, str] = {}
-            drivers, rest = scorer.say(values, points, _NAMED, said)
+            drivers, rest = scorer.say(values, points, _NAMED, said, card)
             was = None if math.isnan(published) else published
             movers: list[Driver] = []
             if was is not None:
-                movers, _ = scorer.say(values, changes, _MOVERS, said)
+                movers, _ = scorer.say(values, changes, _MOVERS, said, card)
                 movers += _others(health - was - math.fsum(changes), taught)
                 movers.sort(key=lambda driver: -abs(driver.points))
             self.healths.append(
@@ -237,6 +254,7 @@ class Work:
                     causes=list(causes.get(account, ())),
                     config_version=self.rules.config_version,
                     model_version=scorer.version,
+                    card=scorer.card(card),
                     computed=None if math.isnan(computed) else computed,
                 )
             )
@@ -256,8 +274,8 @@ class Work:
                 since[some] = 0.0
                 learned[some] = health[some] - rows["published"][some]
                 continue
-            by_hand = judged.by_hand[moved][some]
-            then = scorer.score(values[some], rows["published"][some], rows["band"][some], by_hand)
+            by_hand, cards = judged.by_hand[moved][some], judged.cards[moved][some]
+            then = scorer.score(values[some], rows["published"][some], rows["band"][some], by_hand, cards)
             since[some] = then.points - before[some]
             learned[some] = health[some] - then.health
         return since, learned

@@ -215,4 +215,5 @@ def _say(account: str, why: Explanation) -> None:
         rows.append(("", f"{len(rest)} smaller drivers", f"{sum(driver.points for driver in rest):+.2f}"))
     rows.append(("", Styled("[bold]health[/]"), Styled(f"[bold]{why.health:+.2f}[/]")))
     print_table(("dimension", "driver", "points"), rows, "")
-    answer.print(f"\n[dim]scorecard {why.config_version}, model {why.model_version or 'none yet'}[/]")
+    card = f"{why.card} of {why.config_version}" if why.card else why.config_version
+    answer.print(f"\n[dim]scorecard {card}, model {why.model_version or 'none yet'}[/]")

@@ -45,6 +45,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         config_version: the measures and scorecard it was computed with.
         model_version: the models it was computed with; 0 before any.
         name: what people call the customer, where known.
+        card: of its segment, by which it was weighed; empty: the scorecard itself.
         computed: what it would be had nobody set it by hand; None: nobody has.
     """
 
@@ -63,4 +64,5 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     config_version: str = ""
     model_version: int = 0
     name: str | None = None
+    card: str = ""
     computed: float | None = None

@@ -108,6 +108,10 @@ class Explanation(Protocol):
         """0 before any model has learned."""
 
     @property
+    def card(self) -> str:
+        """Of its segment, by which it is weighed; empty: the scorecard itself."""
+
+    @property
     def computed(self) -> float:
         """What health would be had nobody set it by hand."""
 

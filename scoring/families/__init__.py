@@ -16,6 +16,7 @@ from scoring.families.last import Last
 from scoring.families.outcome import Marks
 from scoring.families.people import People
 from scoring.families.recency import Recency
+from scoring.families.segments import Segments
 from scoring.families.tenure import Tenure
 from scoring.families.trend import Trend
 
@@ -32,6 +33,7 @@ __all__ = [
     "Marks",
     "People",
     "Recency",
+    "Segments",
     "Tenure",
     "Trend",
 ]

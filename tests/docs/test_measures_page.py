@@ -1,9 +1,11 @@
 """docs/measures.md: what it shows of the two files can be scored with."""
 
+from typing import get_args
+
 import pytest
 import yaml
 
-from scoring.config import Config, Measure
+from scoring.config import Config, Dimension, Limit, Measure, Scorecard, SegmentCard, Transform
 from scoring.loading import load
 from scoring.measures import MeasureSet
 from scoring.scorer import Scorer
@@ -42,7 +44,9 @@ def test_every_word_of_a_measure_is_told():
     assert [name for name in Measure.model_fields if f"`{name}`" not in table] == []
 
 
-def test_every_word_of_a_limit_is_told():
+def test_every_word_of_a_scorecard_is_told():
     page = PAGE.read_text()
-    for word in ("when", "cap", "floor", "say"):
-        assert word in page
+    for model in (Scorecard, Dimension, Transform, Limit, SegmentCard):
+        assert [word for word in model.model_fields if word not in page] == []
+    for word in get_args(Transform.model_fields["missing"].annotation):
+        assert f"`{word}`" in page or f"missing: {word}" in page

@@ -100,4 +100,5 @@ def test_it_can_be_printed_as_json(room):
         "model_version",
         "computed",
         "override",
+        "card",
     }

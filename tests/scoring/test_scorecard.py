@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
 
 from hub import ConfigError
 from scoring.scorecard import STEEPNESS, Card
-from tests.scoring.judging import config
+from tests.scoring.judging import any_values, config
 
 
 def _card(**scorecard):
@@ -40,6 +41,52 @@ def test_a_band_begins_at_its_border_and_below_the_first_nothing_is_earned():
 @pytest.mark.parametrize("shape", [{"low": 0, "high": 1}, {"kind": "bands", "bands": [(0, 0.3)]}])
 def test_what_is_unknown_counts_as_the_card_says(missing, score, shape):
     assert _one({**shape, "missing": missing}, np.nan) == [score]
+
+
+LEFT_OUT = [
+    {
+        "name": "adoption",
+        "weight": 3,
+        "measures": [
+            {"measure": "logins", "weight": 2, "low": 0, "high": 10, "missing": "redistribute"},
+            {"measure": "silence", "weight": 1, "low": 30, "high": 0, "missing": "redistribute"},
+        ],
+    },
+    {
+        "name": "support",
+        "weight": 1,
+        "measures": [
+            {"measure": "urgent", "weight": 1, "kind": "bands", "bands": [(0, 1.0)], "missing": "redistribute"},
+            {"measure": "nps", "weight": 3, "low": 0, "high": 10},
+        ],
+    },
+]
+
+
+def test_the_weight_of_what_is_left_out_goes_to_what_is_known():
+    adds = _card(dimensions=LEFT_OUT).contributions
+    best, none = [10.0, 0.0, 0.0, 10.0], np.nan
+    half = -STEEPNESS / 2
+    assert adds(np.array([best]))[0] == pytest.approx(half * np.array([1 / 2, 1 / 4, 1 / 16, 3 / 16]))
+    assert adds(np.array([[10.0, none, 0.0, 10.0]]))[0] == pytest.approx(half * np.array([3 / 4, 0, 1 / 16, 3 / 16]))
+    assert adds(np.array([[none, none, 0.0, 10.0]]))[0] == pytest.approx(half * np.array([0, 0, 1 / 4, 3 / 4]))
+    assert adds(np.array([[none, none, none, 10.0]]))[0] == pytest.approx(half * np.array([0, 0, 0, 1]))
+    assert adds(np.array([[10.0, 0.0, none, none]]))[0] == pytest.approx(half * np.array([1 / 2, 1 / 4, 0, 0]))
+    assert not adds(np.full((1, 4), none)).any()
+
+
+@given(any_values)
+def test_whatever_is_left_out_a_card_never_says_more_than_it_can(values):
+    card = _card(
+        dimensions=[
+            {**side, "measures": [{**m, "missing": "redistribute"} for m in side["measures"]]} for side in LEFT_OUT
+        ]
+    )
+    adds = card.contributions(values)
+    assert np.isfinite(adds).all()
+    assert (np.abs(adds).sum(axis=1) <= STEEPNESS / 2 + 1e-9).all()
+    assert (adds[np.isnan(values)] == 0).all()
+    assert card.weights.sum() == pytest.approx(1)
 
 
 def test_weights_are_shares_of_their_dimension_and_dimensions_of_the_card():

@@ -451,5 +451,6 @@ def explain(connection, account):
         config_version="c1",
         model_version=12,
         computed=health.health if health.computed is None else health.computed,
+        card=health.card,
         override=current(connection, account, at),
     )

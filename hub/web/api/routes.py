@@ -93,6 +93,7 @@ def router(site: Site) -> APIRouter:
             references=references,
             parent=above,
             parts=below,
+            card=why.card if why else "",
             computed=why.computed if why else None,
             override=overriding.out(why.override) if why and why.override else None,
             config_version=why.config_version if why else "",

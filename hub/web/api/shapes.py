@@ -86,6 +86,7 @@ class Account(AccountSummary):
     references: list[str] = Field(description="by which vendors know it")
     parent: str | None = Field(None, description="our id of the account it is a part of")
     parts: list[str] = Field(default_factory=list, description="our ids of the accounts that are parts of it")
+    card: str = Field("", description="of its segment, by which it is weighed; empty: the scorecard itself")
     computed: float | None = Field(None, description="what health would be had nobody set it by hand")
     override: OverrideOut | None = Field(None, description="the person's word that holds; null: nobody's does")
     config_version: str
