@@ -6,8 +6,9 @@ health w before floors, caps and a person's word; each of those adds what it mak
 order. So the parts of one moment sum to x(health) - x(base), and the difference of two moments is a difference of
 parts. Shown as points it is in proportion again: share * (h2 - h1) / (x2 - x1).
 
-Where models or scorecard changed in between, the first moment is judged anew as the second was: what that alone
-changes is the share of `model` or `scorecard`, and only the rest is the customer's.
+Where models or scorecard changed in between, the second moment is judged once more as the first was, and where that is
+not known any more the first as the second. What judging otherwise alone changes is the share of `model` or `scorecard`,
+and only the rest is the customer's.
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ def log_odds(health: Floats) -> Floats:
 def shares(at: Moments) -> Floats:
     """(n, C) the parts of one moment in log odds; they sum to x(health) - x(base)."""
     after = [at.names.index(name) for name in _AFTER if name in at.names]
+    if not at.points[:, after].any():
+        return at.points * _rise(at.base, at.health)[:, None]
     weighed = at.health - at.points[:, after].sum(axis=1)
     found = at.points * _rise(at.base, weighed)[:, None]
     level = weighed
@@ -118,20 +121,23 @@ def between(before: Moments, after: Moments, judge: Judge) -> Movement:
     """What moved n accounts from `before` to `after`, which hold the same accounts in the same order."""
     alike = (before.config, before.model) == (after.config, after.model)
     names, odds = _compared(before, after) if alike else _bridged(before, after, judge)
-    total, moved = odds.sum(axis=1), after.health - before.health
-    near = np.abs(total) < _SAME
-    rise = np.where(near, _tangent(before.health), moved / np.where(near, 1.0, total))
-    return Movement(names, odds, odds * rise[:, None])
+    return Movement(names, odds, odds * rise(before.health, after.health, odds.sum(axis=1))[:, None])
+
+
+def rise(before: Floats, after: Floats, odds: Floats) -> Floats:
+    """(n,) points that a share of one log odds is worth on the way between two healths, which are `odds` apart."""
+    near = np.abs(odds) < _SAME
+    return np.where(near, _tangent(before), (after - before) / np.where(near, 1.0, odds))
 
 
 def _bridged(before: Moments, after: Moments, judge: Judge) -> tuple[tuple[str, ...], Floats]:
-    """With a step in the middle: the first moment as it is judged later, or the second as it was judged earlier."""
-    if (again := _again(before, after, judge)) is not None:
-        names, odds = _compared(again, after)
-        return _changed(names, odds, before, again, judge)
+    """With a step in the middle: the second moment as it was judged earlier, or the first as it is judged later."""
     if (again := _again(after, before, judge)) is not None:
         names, odds = _compared(before, again)
         return _changed(names, odds, again, after, judge)
+    if (again := _again(before, after, judge)) is not None:
+        names, odds = _compared(again, after)
+        return _changed(names, odds, before, again, judge)
     what = SCORECARD if before.config != after.config else MODEL
     return (what,), (log_odds(after.health) - log_odds(before.health))[:, None]
 

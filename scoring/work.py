@@ -27,6 +27,7 @@ from scoring.drivers import SPECIAL
 from scoring.entities import Things
 from scoring.ledger import row_of
 from scoring.measures import MeasureSet
+from scoring.moves import Moments, log_odds, rise, shares
 from scoring.restating import restate
 from scoring.scorer import Scorer, Scores
 from scoring.scorers import Scorers
@@ -261,23 +262,31 @@ class Work:
             self._driver[place] = drivers[0].text if drivers else ""
 
     def _since(self, judged: _Judged, moved: Integers) -> tuple[Floats, Floats]:
-        """Points each part moved since the last row of the ledger (n, C), and what a newer model moved (n,)."""
+        """Points each part moved since the last row of the ledger (n, C), and what a newer model moved (n,).
+
+        As `scoring.moves.between` has them: compared in log odds, shown in proportion.
+        """
         rows, values, health = judged.rows[moved], judged.values[moved], judged.scores.health[moved]
-        before = self._points(rows).astype(np.float64)
-        since, learned = judged.scores.points[moved] - before, np.zeros(len(rows))
+        was: Floats = rows["published"]
+        now, then = judged.scores.points[moved], self._points(rows).astype(np.float64)
+        reached, base = health.copy(), np.full(len(rows), judged.scores.base)
+        lost = np.zeros(len(rows), bool)
         for old in np.unique(rows["published_model"]).tolist():
-            some = (rows["published_model"] == old) & ~np.isnan(rows["published"])
+            some = (rows["published_model"] == old) & ~np.isnan(was)
             if old == judged.scorer.version or not some.any():
                 continue
             scorer = self.rules.scorers.at(self.connection, old)
             if scorer is None:  # nobody remembers that model: all that moved is the new one's
-                since[some] = 0.0
-                learned[some] = health[some] - rows["published"][some]
+                lost |= some
                 continue
             by_hand, cards = judged.by_hand[moved][some], judged.cards[moved][some]
-            then = scorer.score(values[some], rows["published"][some], rows["band"][some], by_hand, cards)
-            since[some] = then.points - before[some]
-            learned[some] = health[some] - then.health
+            again = scorer.score(values[some], was[some], rows["band"][some], by_hand, cards)
+            now[some], reached[some], base[some] = again.points, again.health, again.base
+        names = tuple(judged.scores.names)
+        odds = shares(Moments(reached, base, now, names, values)) - shares(Moments(was, base, then, names, values))
+        worth = rise(was, health, log_odds(health) - log_odds(was))
+        since, learned = odds * worth[:, None], (log_odds(health) - log_odds(reached)) * worth
+        since[lost], learned[lost] = 0.0, (health - was)[lost]
         return since, learned
 
     def _record(self, judged: _Judged, *, wanted: bool) -> Flags:

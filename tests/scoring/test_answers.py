@@ -151,6 +151,20 @@ def test_a_newer_model_is_a_driver_of_its_own(room):
     assert total(change.shares) == pytest.approx(change.health - change.was, abs=1e-9)
 
 
+def test_the_ledger_says_what_was_published(room):
+    lived(room)
+    room.pass_days(3)
+    room.learned(version=1, base_rate=0.3)
+    room.pass_days(6)
+    changes = ledger(room, limit=500)[:-1]
+    assert {change.model_version for change in changes} == {0, 1}
+    for change in changes:
+        shares = {share.name: share.points for share in change.shares}
+        assert change.moved_by
+        for driver in change.moved_by:
+            assert shares[driver.name] == pytest.approx(driver.points, abs=0.006)  # published in hundredths
+
+
 def test_another_scorecard_is_a_driver_of_its_own(room):
     lived(room)
     card = room.config.scorecard
