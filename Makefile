@@ -51,7 +51,7 @@ screenshots: $(STAMP)  ## every page at two widths and both themes into docs/ima
 	@$(BIN)/python -m tests.web.screenshots
 
 lock:  ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --extra otel --generate-hashes --universal --no-header --no-annotate --python-version 3.11 -o requirements.lock --upgrade
+	uv pip compile pyproject.toml --extra boosting --extra dev --extra otel --generate-hashes --universal --no-header --no-annotate --python-version 3.11 -o requirements.lock --upgrade
 
 lock-bench:  ## resolve bench/requirements.txt anew: the peers, beside what requirements.lock holds (needs uv)
 	@mkdir -p .bench

@@ -10,6 +10,7 @@ import numpy as np
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Singles = np.ndarray[Any, np.dtype[np.float32]]
 Codes = np.ndarray[Any, np.dtype[np.int8]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def logit(probability: float) -> float:

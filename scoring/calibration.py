@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from scoring.arrays import Floats, expit
+from scoring.arrays import Floats, Mask, expit
 
 _MEMORY: Final = 20_000.0  # labels it averages over; older ones fade, so that it can follow
 _WIDTH: Final = 0.5  # of a pile, log odds
@@ -57,18 +57,21 @@ class Platt(msgspec.Struct):
         """The opinion as it deserves to be taken."""
         return self.scale * opinion + self.shift
 
-    def learn(self, opinion: float, *, lost: bool, weight: float = 1.0) -> None:
-        """Note one label, which counts as so many; `settle` draws the conclusion."""
-        kept = 1.0 - weight / _MEMORY
+    def learn(self, opinions: Floats, lost: Mask, weight: float = 1.0) -> None:
+        """Note labels (n,), each of which counts as so many; `settle` draws the conclusion."""
+        kept = (1.0 - weight / _MEMORY) ** len(lost)
         for pile in self.piles.values():
             pile.weight *= kept
             pile.lost *= kept
             pile.opinions *= kept
-        place = min(_FARTHEST, max(-_FARTHEST, round(opinion / _WIDTH)))
-        pile = self.piles.setdefault(place, Pile())
-        pile.weight += weight
-        pile.lost += weight * lost
-        pile.opinions += weight * opinion
+        places = np.clip(np.rint(opinions / _WIDTH), -_FARTHEST, _FARTHEST).astype(np.intp)
+        places += _FARTHEST
+        sums = [np.bincount(places, weights=of, minlength=2 * _FARTHEST + 1) for of in (None, lost, opinions)]
+        for place in np.flatnonzero(sums[0]).tolist():
+            pile = self.piles.setdefault(place - _FARTHEST, Pile())
+            pile.weight += weight * float(sums[0][place])
+            pile.lost += weight * float(sums[1][place])
+            pile.opinions += weight * float(sums[2][place])
 
     def settle(self, zero: float) -> None:
         """Fit the line to all that was noted; opinions were held relative to the log odds `zero`."""

@@ -11,13 +11,15 @@ from typing import Final
 from hub import Driver
 from scoring.config import Measure
 
+OWN_RHYTHM: Final = "rhythm"
 BEYOND: Final = "beyond"
 FLOOR: Final = "floor"
 CAP: Final = "cap"
 OVERRIDE: Final = "override"
-OTHERS: Final = (BEYOND, FLOOR, CAP, OVERRIDE)
+OTHERS: Final = (OWN_RHYTHM, BEYOND, FLOOR, CAP, OVERRIDE)
 """Parts of every health that are no measure's, in the order in which they come after the measures."""
 SPECIAL: Final[Mapping[str, str]] = {
+    OWN_RHYTHM: "how often it used to come, and how long it has been silent",
     BEYOND: "evidence beyond what any model is believed in",
     FLOOR: "a floor of the scorecard",
     CAP: "a cap of the scorecard",

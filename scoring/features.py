@@ -51,3 +51,20 @@ def lesson(row: Sequence[float], names: Sequence[str]) -> dict[str, float]:
         (names[half + place] if row[half + place] else names[place]): 1.0 if row[half + place] else float(row[place])
         for place in range(half)
     }
+
+
+def measured(found: Singles, names: Sequence[str], wanted: Sequence[str]) -> Floats:
+    """What `features` was made of: (n, F) features of these names in, (n, W) wanted measures out, NaN unknown.
+
+    >>> measured(features(np.array([[3.0, np.nan]])), feature_names(["logins", "mrr"]), ["logins"]).round(5).tolist()
+    [[3.0]]
+    """
+    places = {name: place for place, name in enumerate(names)}
+    half = len(names) // 2
+    out = np.full((len(found), len(wanted)), np.nan)
+    for column, name in enumerate(wanted):
+        if (place := places.get(name)) is not None:
+            logs = found[:, place].astype(np.float64)
+            known = found[:, half + place] == 0.0
+            out[known, column] = (np.sign(logs) * np.expm1(np.abs(logs)))[known]
+    return out

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -20,8 +22,10 @@ from hub.store.database import Database, insert_rows
 from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import LABELS, TopicSpec
 from scoring.config import Config
-from scoring.features import feature_names, lesson
-from scoring.model import DRAFT, Lesson, Model, decode, encode, fresh, taught
+from scoring.features import feature_names
+from scoring.learning import taught
+from scoring.lessons import MIX, Lessons
+from scoring.model import DRAFT, EXPERTS, Model, decode, encode, fresh
 from scoring.snapshots import Label
 
 _VERSIONS_KEPT: Final = 50
@@ -61,8 +65,7 @@ class Learner:
         _alone(connection)
         new.sort(key=lambda found: (found[0].matured_at, found[0].at, found[0].account))
         before = _draft(connection) or fresh(self._config)
-        lessons = [Lesson(label.predictions, label.lost, label.matured_at, read) for label, read in new]
-        after = taught(before, lessons, self._config)
+        after = taught(before, _lessons(new), self._config)
         rows = [_row(label, before.version + 1) for label, _ in new]
 
         def write(connection: Connection) -> None:
@@ -89,7 +92,7 @@ class Learner:
                 label = self._decoder.decode(record.value)
                 if label.config_version not in names:
                     names[label.config_version] = self._feature_names(connection, label.config_version)
-                labels.append((label, _lesson(label, names[label.config_version])))
+                labels.append((label, _checked(label, names[label.config_version])))
             except (msgspec.MsgspecError, ValueError) as error:
                 dead.append(DeadLetter(record, f"not a label: {error}"))
         return labels, dead
@@ -124,7 +127,8 @@ class Learner:
         connection.execute(insert(models).values(_columns(model, DRAFT)))
 
 
-_Found = tuple[Label, dict[str, float] | None]
+_Found = tuple[Label, tuple[str, ...]]
+"""A label, and what its features are called; nothing if nobody knows any more."""
 
 
 class _Measure(msgspec.Struct):
@@ -135,17 +139,29 @@ class _Measures(msgspec.Struct):
     measures: list[_Measure]
 
 
-def _lesson(label: Label, names: tuple[str, ...] | None) -> dict[str, float] | None:
-    """Its features by name; ValueError if the numbers cannot be what they are said to be."""
+def _checked(label: Label, names: tuple[str, ...] | None) -> tuple[str, ...]:
+    """What its features are called; ValueError if the numbers cannot be what they are said to be."""
     if not all(0.0 <= chance <= 1.0 for chance in label.predictions.values()):
         raise ValueError("a prediction is no probability")
     if not all(map(math.isfinite, (label.at, label.matured_at, *label.features))):
         raise ValueError("a number is not finite")
-    if names is None:
-        return None
-    if len(label.features) != len(names):
+    if names is not None and len(label.features) != len(names):
         raise ValueError(f"{len(label.features)} features where its configuration has {len(names)}")
-    return lesson(label.features, names)
+    return names or ()
+
+
+def _lessons(found: Sequence[_Found]) -> Iterator[Lessons]:
+    """As columns, in the order given, cut where the features change their names."""
+    for names, some in groupby(found, key=itemgetter(1)):
+        labels = [label for label, _ in some]
+        yield Lessons.of(
+            (*EXPERTS, MIX),
+            [label.predictions for label in labels],
+            [label.lost for label in labels],
+            [label.matured_at for label in labels],
+            names=names,
+            features=[label.features for label in labels],
+        )
 
 
 def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:

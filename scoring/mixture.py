@@ -1,15 +1,17 @@
 """Which expert to believe, and how much: weights that follow what each one's predictions turned out to be worth.
 
-Experts are averaged in log odds, which is what keeps drivers additive, and each label multiplies an expert's weight by
-`exp(-rate * log loss)`. Log loss is convex in log odds, so the mix loses at most the weighted average of its experts.
-How much more than the best possible mixing it loses is added up (`gap`), and the rate falls as that grows: de Rooij et
-al., *Follow the leader if you can, hedge if you must* (2014). A small share of the weight is handed round at every
-label (Herbster and Warmuth 1998), so that an expert who was wrong for a year is heard again within weeks.
+Experts are averaged in log odds, which is what keeps drivers additive, and labels multiply an expert's weight by
+`exp(-rate * (chance - lost) * log odds)`: whoever would have pulled the mix nearer to what happened gains
+(exponentiated gradient; Kivinen and Warmuth 1997). Log loss is convex in log odds, so the mix loses little more than
+the best *blend* of its experts, and so than the best of them. How much mixing costs is added up (`gap`), and the rate
+falls as that grows: de Rooij et al., *Follow the leader if you can, hedge if you must* (2014). A small share of the
+weight is handed round at every label (Herbster and Warmuth 1998), so that an expert who was wrong for a year is heard
+again within weeks.
 
 The promise: over any sequence the mix loses at most `gap + SPAN / rate` more than its best expert, and `SHARE / rate`
 for each label of weight 1. Labels that overlap weigh less: a customer who is put on record every week is judged by the
 same two months again and again, and is one witness, not eight. Where weights are not used at once (a label comes a
-horizon after its prediction) the promise holds for a world that changes slowly.
+horizon after its prediction, and some are learned together) the promise holds for a world that changes slowly.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+import numpy as np
+
+from scoring.arrays import Floats, Mask, expit
 
 LIMIT: Final = 7.0
 """Log odds beyond which no expert's opinion goes: 1 in 1,100."""
@@ -36,6 +41,11 @@ def log_loss(opinion: float, *, lost: bool) -> float:
     """
     against = -opinion if lost else opinion
     return max(against, 0.0) + math.log1p(math.exp(-abs(against)))
+
+
+def log_losses(opinions: Floats, lost: Mask) -> Floats:
+    """As `log_loss`, of arrays of one shape."""
+    return np.logaddexp(0.0, np.where(lost, -opinions, opinions))
 
 
 def clipped(opinion: float) -> float:
@@ -66,24 +76,38 @@ class Mixture(msgspec.Struct):
         awake = {name: weight for name, weight in self.weights.items() if name in opinions}
         return sum(weight * clipped(opinions[name]) for name, weight in awake.items()) / sum(awake.values())
 
-    def learn(self, opinions: Mapping[str, float], *, lost: bool, weight: float = 1.0) -> None:
-        """Judge opinions (log odds) by what became of the customer. An expert without one keeps its weight.
+    def learn(self, opinions: Floats, lost: Mask, weight: float = 1.0) -> None:
+        """Judge opinions by what became of the customers, all by the weights there were before.
 
         Args:
-            opinions: by expert.
-            lost: whether the customer left.
-            weight: how much of a label it is, more than 0 and at most 1.
+            opinions: (n, E) log odds, columns as in `weights`; NaN where an expert has none, which costs it nothing.
+            lost: (n,) whether the customers left.
+            weight: how much of a label each is, more than 0 and at most 1.
         """
-        awake = {name: trust for name, trust in self.weights.items() if name in opinions}
-        if not awake:
+        heard = ~np.isnan(opinions)
+        awake, some = heard.any(axis=0), heard.any(axis=1)
+        if not some.any():
             return
-        rate, mass = self.rate, sum(awake.values())
-        losses = {name: weight * log_loss(clipped(opinions[name]), lost=lost) for name in awake}
-        kept = {name: trust * math.exp(-rate * losses[name]) for name, trust in awake.items()}
-        total = sum(kept.values())
-        ideal = -math.log(total / mass) / rate
-        self.gap += max(0.0, weight * log_loss(self.mix(opinions), lost=lost) - ideal)
-        share = SHARE * weight
-        for name in awake:
-            self.weights[name] = kept[name] / total * mass * (1.0 - share) + mass * share / len(awake)
-            self.losses[name] = self.losses.get(name, 0.0) + losses[name]
+        names = [name for name, one in zip(self.weights, awake.tolist(), strict=True) if one]
+        trust = np.array([self.weights[name] for name in names])
+        mass, trust = float(trust.sum()), trust / trust.sum()
+        heard, ended = heard[np.ix_(some, awake)], lost[some]
+        said = np.where(heard, np.clip(opinions[np.ix_(some, awake)], -LIMIT, LIMIT), 0.0)
+        mixed = said @ trust / (heard @ trust)
+        pull = weight * (expit(mixed) - ended)  # of the mix's log loss, along its log odds
+        suffered = (pull[:, None] * np.where(heard, said, mixed[:, None])).sum(axis=0)
+        kept = trust * np.exp(-self.rate * (suffered - suffered.min()))
+        ideal = float(suffered.min()) - math.log(kept.sum()) / self.rate
+        share = 1.0 - (1.0 - SHARE * weight) ** len(ended)
+        kept = kept / kept.sum() * (1.0 - share) + share / len(names)
+        judged = weight * np.where(heard, log_losses(said, ended[:, None]), 0.0).sum(axis=0)
+        for name, now, lost_by in zip(names, (mass * kept).tolist(), judged.tolist(), strict=True):
+            self.weights[name] = now
+            self.losses[name] = self.losses.get(name, 0.0) + lost_by
+        self.gap += max(0.0, float(pull @ mixed) - ideal)
+
+    def welcome(self, trust: Mapping[str, float]) -> None:
+        """Take in experts that came after these weights were learned, each at the share that it is trusted with."""
+        new = {name: share for name, share in trust.items() if name not in self.weights}
+        left = 1.0 - sum(new.values())
+        self.weights = {name: weight * left for name, weight in self.weights.items()} | new

@@ -1,21 +1,22 @@
-"""Everything learned from labels: plain data that travels as JSON, and the pure function that teaches it."""
+"""Everything learned from labels: plain data that travels as JSON. `scoring.learning` teaches it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from hub.store import schema
-from scoring import risk
+from scoring import proxy, risk
 from scoring.arrays import logit
 from scoring.calibration import Platt
 from scoring.config import Config, Outcome, Scorecard
+from scoring.lessons import Waiting
 from scoring.mixture import LIMIT, Mixture
-from scoring.recency import center, sign_of_life
+from scoring.proxy import Proxy
+from scoring.rhythm import Rhythm
 
 CARD: Final = "scorecard"
 """The scorecard at its word."""
@@ -23,38 +24,35 @@ CARD_CALIBRATED: Final = "scorecard_calibrated"
 RECENCY: Final = "recency"
 BASE_RATE: Final = "base_rate"
 """Says the same of everybody: what any other expert has to beat."""
-EXPERTS: Final = (CARD, CARD_CALIBRATED, RECENCY, *risk.REGRESSIONS, BASE_RATE)
-MIX: Final = "mix"
-"""The name under which the mixture's own prediction travels beside its experts'."""
+RHYTHM: Final = "bg_nbd"
+PROXY: Final = "proxy"
+"""What half the horizon teaches, calibrated to the whole."""
+HALFWAY: Final = "halfway"
+"""The name under which the chance to be lost within half the horizon travels; `proxy` is made of it."""
+EXPERTS: Final = (CARD, CARD_CALIBRATED, RECENCY, *risk.REGRESSIONS, RHYTHM, PROXY, BASE_RATE)
 
 DRAFT: Final = 0
 """The row of table `models` that holds what is learned and not yet published."""
 ENOUGH: Final = 100
 ENOUGH_OF_EACH: Final = 10
-_TRUST: Final = {CARD: 0.1, CARD_CALIBRATED: 0.45, RECENCY: 0.05, "sgd": 0.15, "adagrad": 0.15, BASE_RATE: 0.1}
-"""What experts are believed before any of them could be judged: the scorecard most, at the level that labels show."""
+TRUST: Final = {
+    CARD: 0.05,
+    CARD_CALIBRATED: 0.2,
+    RECENCY: 0.05,
+    "sgd": 0.04,
+    "adagrad": 0.04,
+    "bayes": 0.15,
+    RHYTHM: 0.1,
+    PROXY: 0.32,
+    BASE_RATE: 0.05,
+}
+"""What experts are believed before any of them could be judged: most of all the one that has most labels by then."""
 _PRIOR_LABELS: Final = 4.0  # what the scorecard's base rate is worth
-_MEMORY: Final = 20_000.0  # of the base rate, in labels
+MEMORY: Final = 20_000.0
+"""Labels after which the base rate and what the experts learned have faded to a third."""
 _LEAST: Final = 0.005
 _MOST: Final = 0.95
 _TENTH: Final = 0.1
-_ALIKE: Final = 2e-6  # predictions are compared as they are stored, rounded
-
-
-class Lesson(NamedTuple):
-    """One matured label.
-
-    Attributes:
-        predictions: probabilities by expert, as predicted when the snapshot was taken.
-        lost: what became of the customer.
-        matured_at: unix seconds.
-        features: as `scoring.features.lesson` reads them; None if nobody knows any more what they were called.
-    """
-
-    predictions: Mapping[str, float]
-    lost: bool
-    matured_at: float
-    features: Mapping[str, float] | None
 
 
 class Missing(NamedTuple):
@@ -94,6 +92,11 @@ class Model(msgspec.Struct, kw_only=True):
         regressions: state of the regressions.
         calibrations: by expert.
         mixture: weights of the experts.
+        rhythm: the paces of customers.
+        proxy: what half the horizon taught.
+        early: how many labels of half the horizon it learned.
+        waiting: labels that are counted, and taught as soon as there are enough of them to be learned at once.
+        waiting_early: likewise, of half the horizon.
     """
 
     version: int = 0
@@ -108,6 +111,11 @@ class Model(msgspec.Struct, kw_only=True):
     regressions: risk.Regressions
     calibrations: dict[str, Platt]
     mixture: Mixture
+    rhythm: Rhythm = msgspec.field(default_factory=Rhythm)
+    proxy: Proxy = msgspec.field(default_factory=Proxy)
+    early: int = 0
+    waiting: Waiting = msgspec.field(default_factory=Waiting)
+    waiting_early: Waiting = msgspec.field(default_factory=Waiting)
 
     @property
     def missing(self) -> Missing:
@@ -148,8 +156,9 @@ def fresh(config: Config) -> Model:
         seen=_PRIOR_LABELS,
         left=_PRIOR_LABELS * rate,
         regressions=risk.fresh(rate),
-        calibrations={CARD_CALIBRATED: Platt(), RECENCY: Platt()},
-        mixture=Mixture(dict(_TRUST)),
+        proxy=proxy.fresh(rate),
+        calibrations={CARD_CALIBRATED: Platt(), RECENCY: Platt(), PROXY: Platt()},
+        mixture=Mixture(dict(TRUST)),
     )
 
 
@@ -160,56 +169,6 @@ def weight_of(outcome: Outcome) -> float:
     a customer who is put on record all the time.
     """
     return min(1.0, outcome.every / outcome.horizon)
-
-
-def _was_listened_to(predictions: Mapping[str, float]) -> bool:
-    """Whether the models had a say in what was shown; before, they had learned nothing that could be judged."""
-    if MIX not in predictions or CARD not in predictions:
-        return True
-    return abs(predictions[MIX] - predictions[CARD]) > _ALIKE
-
-
-def taught(model: Model, lessons: Iterable[Lesson], config: Config) -> Model:
-    """The model after these lessons, in this order; `model` stays as it is.
-
-    What was learned under another configuration is kept by name: a measure that is new begins with no weight.
-    """
-    from scoring.teaching import Teacher  # noqa: PLC0415 - it brings River and SciPy: a second that no start waits for
-
-    after = decode(encode(model))
-    teacher = Teacher(after.regressions, {m.name: 1.0 if m.direction == "down" else -1.0 for m in config.measures})
-    zero, weight = logit(config.scorecard.base_rate), weight_of(config.scorecard.outcome)
-    kept = 1.0 - weight / _MEMORY
-    silence, middle = sign_of_life(config.measures, config.scorecard.outcome), center(config.scorecard.outcome)
-    for lesson in lessons:
-        opinions = {name: opinion(chance) for name, chance in lesson.predictions.items() if name != MIX}
-        if _was_listened_to(lesson.predictions):
-            after.mixture.learn(opinions, lost=lesson.lost, weight=weight)
-        if CARD in opinions:
-            after.calibrations[CARD_CALIBRATED].learn(opinions[CARD] - zero, lost=lesson.lost, weight=weight)
-        if lesson.features is not None:
-            if silence is not None and silence in lesson.features:
-                said = lesson.features[silence] - middle
-                after.calibrations[RECENCY].learn(said, lost=lesson.lost, weight=weight)
-            teacher.learn(lesson.features, lost=lesson.lost)
-        after.labels += 1
-        after.unpublished += 1
-        after.lost += lesson.lost
-        after.seen = after.seen * kept + weight
-        after.left = after.left * kept + weight * lesson.lost
-        after.trained_through = max(after.trained_through, lesson.matured_at)
-    for calibration in after.calibrations.values():
-        calibration.settle(zero)
-    after.regressions = teacher.state()
-    after.config_version = config.version
-    return after
-
-
-def opinion(chance: float) -> float:
-    """Log odds of a predicted probability, within the experts' limit whatever the number."""
-    if not math.isfinite(chance):
-        return 0.0
-    return min(LIMIT, max(-LIMIT, logit(min(1.0 - 1e-9, max(1e-9, chance)))))
 
 
 def encode(model: Model) -> str:

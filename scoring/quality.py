@@ -20,7 +20,8 @@ from sqlalchemy import Connection, select
 
 from hub.store import schema
 from scoring.arrays import Floats
-from scoring.model import CARD, EXPERTS, MIX, Missing, Model, missing, newest
+from scoring.lessons import MIX
+from scoring.model import CARD, EXPERTS, Missing, Model, missing, newest
 
 _SURE: Final = 1e-6  # predictions are stored with six digits
 _SAME: Final = 2e-6

@@ -1,6 +1,7 @@
-"""Two logistic regressions that never stop learning: River teaches them (`scoring.teaching`), NumPy applies them.
+"""Three logistic regressions that never stop learning: River teaches two (`scoring.teaching`), and `scoring.bayes`.
 
-Both read the same standardized features and differ in how they step: `sgd` follows what is new, `adagrad` settles. Rare
+All read the same standardized features and differ in how they step: `sgd` follows what is new, `adagrad` settles, and
+`bayes` steps as far as the evidence reaches. Here they are laid out for NumPy to apply. For River's, rare
 losses weigh more in the loss function, or the first hundred customers who stay would teach that nobody leaves; the log
 of that weight is subtracted from the logit afterwards, which makes it a probability again.
 
@@ -19,22 +20,14 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from scoring import bayes
 from scoring.arrays import Floats, logit
+from scoring.bayes import Bayes
+from scoring.scaling import Scaling, standardized
 
-CLIP: Final = 4.0
-"""Standard deviations beyond which a feature says no more."""
-FLAT: Final = 1e-9
-"""A variance below this is rounding; what is constant says nothing (and River's may even turn negative)."""
 _MOST_WEIGHT: Final = 10.0
-REGRESSIONS: Final = ("sgd", "adagrad")
-
-
-class Scaling(msgspec.Struct):
-    """What `scoring.teaching.Standardize` knows, by feature."""
-
-    counts: dict[str, int] = msgspec.field(default_factory=dict)
-    means: dict[str, float] = msgspec.field(default_factory=dict)
-    variances: dict[str, float] = msgspec.field(default_factory=dict)
+RIVERS: Final = ("sgd", "adagrad")
+REGRESSIONS: Final = (*RIVERS, "bayes")
 
 
 class Weights(msgspec.Struct):
@@ -52,19 +45,21 @@ class Regressions(msgspec.Struct):
     Attributes:
         weight: how much more a loss weighs than a stay, in the loss function.
         scaling: of the features.
-        models: by name, `sgd` and `adagrad`.
+        models: River's by name, `sgd` and `adagrad`.
+        bayes: the third, which needs no such weight.
     """
 
     weight: float
     scaling: Scaling
     models: dict[str, Weights]
+    bayes: Bayes = msgspec.field(default_factory=lambda: bayes.fresh(0.0))
 
 
 def fresh(base_rate: float) -> Regressions:
     """Regressions that have seen nothing: all say the base rate."""
     weight = min(_MOST_WEIGHT, max(1.0, (1.0 - base_rate) / base_rate))
     start = logit(base_rate) + math.log(weight)
-    return Regressions(weight, Scaling(), {name: Weights(start) for name in REGRESSIONS})
+    return Regressions(weight, Scaling(), {name: Weights(start) for name in RIVERS}, bayes.fresh(logit(base_rate)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +79,18 @@ class Applied:
     intercepts: Floats
 
     def standardize(self, features: Floats) -> Floats:
-        """(n, 2M) as the regressions read them: clipped standard deviations, 0 where unknown; then the flags."""
-        half = len(self.means)
-        out = features.copy()
-        known = out[:, :half]
-        known -= self.means
-        known *= self.scales
-        np.clip(known, -CLIP, CLIP, out=known)
-        known[features[:, half:] > 0.0] = 0.0
-        return out
+        """(n, 2M) as the regressions read them; see `scoring.scaling.standardized`."""
+        return standardized(features, self.means, self.scales)
 
 
 def apply(state: Regressions, names: Sequence[str]) -> Applied:
     """Lay out what was learned for features of these names; a name it never saw weighs nothing."""
-    half = names[: len(names) // 2]
-    variances = np.array([state.scaling.variances.get(name, 0.0) for name in half])
-    varied = variances > FLAT
-    models = [state.models[name] for name in REGRESSIONS]
+    means, scales = state.scaling.scales(names[: len(names) // 2])
+    rivers = [state.models[name] for name in RIVERS]
+    weights = [*(model.weights for model in rivers), state.bayes.weights]
     return Applied(
-        means=np.array([state.scaling.means.get(name, 0.0) for name in half]),
-        scales=np.where(varied, 1.0 / np.sqrt(np.where(varied, variances, 1.0)), 0.0),
-        weights=np.array([[model.weights.get(name, 0.0) for model in models] for name in names]).reshape(
-            -1, len(models)
-        ),
-        intercepts=np.array([model.intercept for model in models]) - math.log(state.weight),
+        means=means,
+        scales=scales,
+        weights=np.array([[one.get(name, 0.0) for one in weights] for name in names]).reshape(-1, len(weights)),
+        intercepts=np.array([*(model.intercept - math.log(state.weight) for model in rivers), state.bayes.intercept]),
     )

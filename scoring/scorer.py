@@ -1,8 +1,8 @@
 """The judgement: measures in, health, band, risk and exact drivers out. Pure, a batch of accounts at a time.
 
-Every expert is a sum over measures in log odds, and so is their mix; health is a monotone function of it. The points of
-a measure are its share of the log odds, in proportion, of the distance between health and its base: the health of a
-customer of whom nothing is known.
+Every expert is a sum over measures in log odds (or, like the customer's own rhythm, a part with a name of its own), and
+so is their mix; health is a monotone function of it. The points of a measure are its share of the log odds, in
+proportion, of the distance between health and its base: the health of a customer of whom nothing is known.
 """
 
 from __future__ import annotations
@@ -14,16 +14,32 @@ from typing import Final
 import numpy as np
 
 from hub import Driver
-from scoring import risk
+from scoring import rhythm, risk
 from scoring.arrays import Codes, Floats, Singles, expit, logit
 from scoring.bands import bands, borders, health, slope
+from scoring.calibration import Platt
 from scoring.cards import Cards
 from scoring.config import Config, Measure
-from scoring.drivers import CAP, FLOOR, OTHERS, strongest
+from scoring.drivers import BEYOND, CAP, FLOOR, OTHERS, OWN_RHYTHM, strongest
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
-from scoring.model import BASE_RATE, CARD, CARD_CALIBRATED, EXPERTS, MIX, RECENCY, Model, fresh
+from scoring.lessons import MIX
+from scoring.model import (
+    BASE_RATE,
+    CARD,
+    CARD_CALIBRATED,
+    ENOUGH,
+    EXPERTS,
+    HALFWAY,
+    PROXY,
+    RECENCY,
+    RHYTHM,
+    Model,
+    fresh,
+)
+from scoring.proxy import Proxy
 from scoring.recency import center, sign_of_life
+from scoring.scaling import standardized
 
 _SAME: Final = 1e-6  # log odds; nearer than this the distance is a tangent's
 
@@ -85,11 +101,14 @@ class Scorer:
         self._borders, self._hysteresis = borders(card), card.hysteresis
         names = feature_names(measured)
         self._regressions = risk.apply(learned.regressions, names)
-        self._calibrations = learned.calibrations
+        self._calibrations = {PROXY: Platt()} | learned.calibrations
+        self._proxy, self._foresees = _laid_out(learned.proxy, names), learned.early >= ENOUGH
         self._limits = learned.limits(card)
         silence = sign_of_life(config.measures, card.outcome)
         self._silence = None if silence is None else names.index(silence)
         self._center = center(card.outcome)
+        self._rhythm, self._outcome = learned.rhythm, card.outcome
+        self._past = rhythm.past(config.measures, card.outcome)
         weights = learned.weights
         self._weights = np.array([weights.get(name, 0.0) for name in EXPERTS])
         self._zero = logit(learned.base_rate(card))
@@ -116,11 +135,12 @@ class Scorer:
             cards: (n,) codes of the cards they are weighed by; all by the scorecard itself where not given.
         """
         found = features(values)
-        parts, experts = self._judge(values, found.astype(np.float64), cards)
+        parts, experts, halfway = self._judge(values, found.astype(np.float64), cards)
         believed = np.clip(experts, *self._limits)
         mixed = believed @ self._weights
         above = mixed - self._constant
-        parts[:, -1] = above - parts[:, :-1].sum(axis=1)
+        beyond = self.names.index(BEYOND)
+        parts[:, beyond] = above - parts[:, :beyond].sum(axis=1)
         weighed = health(mixed - self._zero)
         far = np.abs(above) > _SAME
         ratio = np.where(far, (weighed - self.base) / np.where(far, above, 1.0), self._slope)
@@ -144,7 +164,11 @@ class Scorer:
             names=self.names,
             dimensions=self.dimensions,
             features=found,
-            predictions={**{name: chances[:, place] for place, name in enumerate(EXPERTS)}, MIX: chance},
+            predictions={
+                **{name: chances[:, place] for place, name in enumerate(EXPERTS)},
+                **({HALFWAY: expit(halfway)} if self._foresees else {}),
+                MIX: chance,
+            },
         )
 
     def say(
@@ -177,11 +201,15 @@ class Scorer:
         """What the card of a code is called; empty: it is the scorecard itself."""
         return self._cards.names[code]
 
-    def _judge(self, values: Floats, found: Floats, cards: Codes | None) -> tuple[Floats, Floats]:
-        """Log odds by measure in the mix (n, C; the last column empty), and of each expert by itself (n, E)."""
+    def _judge(self, values: Floats, found: Floats, cards: Codes | None) -> tuple[Floats, Floats, Floats]:
+        """Log odds by part in the mix, of each expert by itself, and of half the horizon.
+
+        Returns:
+            (n, C), what is beyond belief empty; (n, E); (n,).
+        """
         half = values.shape[1]
         by_name = dict(zip(EXPERTS, self._weights, strict=True))
-        parts = np.zeros((len(values), half + 1))
+        parts = np.zeros((len(values), self.names.index(BEYOND) + 1))
         experts = np.tile(self._constants, (len(values), 1))
         written = self._cards.contributions(values, cards)
         calibration = self._calibrations[CARD_CALIBRATED].scale
@@ -200,7 +228,19 @@ class Scorer:
         experts[:, first:behind] += read @ self._regressions.weights
         mixed = read * (self._regressions.weights @ self._weights[first:behind])
         parts[:, :half] += mixed[:, :half] + mixed[:, half:]
-        return parts, experts
+        means, scales, weights, level = self._proxy
+        early = standardized(found, means, scales) * weights
+        place, scale = EXPERTS.index(PROXY), self._calibrations[PROXY].scale
+        halfway = early.sum(axis=1)
+        experts[:, place] += scale * halfway
+        parts[:, :half] += by_name[PROXY] * scale * (early[:, :half] + early[:, half:])
+        if self._past is not None:
+            place = EXPERTS.index(RHYTHM)
+            said = self._rhythm.opinions(rhythm.history(values, self._past, self._outcome))
+            known = ~np.isnan(said)
+            experts[known, place] = said[known]
+            parts[known, self.names.index(OWN_RHYTHM)] = by_name[RHYTHM] * (said[known] - self._constants[place])
+        return parts, experts, halfway + level
 
     def _expert_constants(self, learned: Model, zero: float) -> Floats:
         """Log odds that each expert gives a customer of whom nothing is known (E,); `zero` is the card's own."""
@@ -209,6 +249,15 @@ class Scorer:
             CARD_CALIBRATED: zero + learned.calibrations[CARD_CALIBRATED].shift,
             RECENCY: zero + learned.calibrations[RECENCY].shift,
             **dict(zip(risk.REGRESSIONS, self._regressions.intercepts.tolist(), strict=True)),
+            RHYTHM: logit(learned.left / learned.seen),
+            PROXY: zero + self._calibrations[PROXY](self._proxy[-1] - zero),
             BASE_RATE: logit(learned.left / learned.seen),
         }
         return np.array([constants[name] for name in EXPERTS])
+
+
+def _laid_out(proxy: Proxy, names: Sequence[str]) -> tuple[Floats, Floats, Floats, float]:
+    """Means, scales and weights of features of these names, and the log odds of the average customer."""
+    means, scales = proxy.scaling.scales(names[: len(names) // 2])
+    weights = np.array([proxy.bayes.weights.get(name, 0.0) for name in names])
+    return means, scales, weights, proxy.bayes.intercept

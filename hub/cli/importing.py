@@ -25,7 +25,8 @@ from hub.registry import Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings, adopt
 from hub.worker import Beside, Engine
-from scoring.model import CARD, MIX
+from scoring.lessons import MIX
+from scoring.model import CARD
 from scoring.quality import Quality, quality
 
 _PATIENCE: Final = 3_600.0  # seconds for scoring to finish what was read

@@ -8,7 +8,8 @@ import msgspec
 from sqlalchemy import func, select
 
 from hub.store import schema
-from scoring.model import CARD, MIX
+from scoring.lessons import MIX
+from scoring.model import CARD
 from scoring.quality import quality
 
 if TYPE_CHECKING:

@@ -97,4 +97,5 @@ def _bits(low: Any, high: Any) -> Words:
         (np.uint64(1) << np.clip(end, 0, _BITS).astype(np.uint64)) - np.uint64(1)
         for end in map(np.asarray, (high, low))
     ]
-    return (up_to[0] & ~up_to[1]).astype(np.uint32)
+    found: Words = (up_to[0] & ~up_to[1]).astype(np.uint32)
+    return found

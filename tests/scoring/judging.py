@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis.extra import numpy as hnp
 
 from scoring.arrays import Codes, Floats
 from scoring.config import Config
-from scoring.features import feature_names, lesson
-from scoring.model import Lesson, Model, fresh, taught
+from scoring.features import feature_names
+from scoring.learning import taught
+from scoring.lessons import MIX, Lessons
+from scoring.model import EXPERTS, Model, fresh
 from scoring.scorer import Scorer, Scores
 
 MEASURES = [
@@ -84,19 +87,24 @@ def judge(scorer: Scorer, values: Floats, was_band: Codes | None = None) -> Scor
     return scorer.score(values, np.full(n, np.nan), np.full(n, -1, np.int8) if was_band is None else was_band)
 
 
-def lessons(scorer: Scorer, values: Floats, lost: Floats, at: float = 1.0) -> list[Lesson]:
+def outcomes(
+    said: Sequence[Mapping[str, float]],
+    lost: Sequence[bool],
+    matured_at: Sequence[float] | None = None,
+    names: Sequence[str] = (),
+    features: Sequence[Sequence[float]] = (),
+) -> list[Lessons]:
+    """Labels of customers of whom so much was predicted; nobody knows what they looked like, unless it is given."""
+    return [Lessons.of((*EXPERTS, MIX), said, lost, matured_at or range(len(lost)), names=names, features=features)]
+
+
+def lessons(scorer: Scorer, values: Floats, lost: Sequence[bool] | Floats, at: float = 1.0) -> list[Lessons]:
     """Labels of customers who looked like these values and were judged by this scorer."""
     scores = judge(scorer, values)
+    said = [{name: float(chances[i]) for name, chances in scores.predictions.items()} for i in range(len(values))]
     names = feature_names(scores.names[: values.shape[1]])
-    return [
-        Lesson(
-            {name: float(chances[i]) for name, chances in scores.predictions.items()},
-            bool(lost[i]),
-            at + i,
-            lesson(scores.features[i].tolist(), names),
-        )
-        for i in range(len(values))
-    ]
+    matured = [at + i for i in range(len(values))]
+    return outcomes(said, [bool(one) for one in lost], matured, names, scores.features.tolist())
 
 
 def customers(rng: np.random.Generator, n: int) -> Floats:

@@ -4,6 +4,7 @@ import math
 import random
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,10 +21,15 @@ def _world(n, scale, shift, zero=-1.0, seed=0):
 
 def _taught(world, zero=-1.0, weight=1.0):
     platt = Platt()
-    for said, lost in world:
-        platt.learn(said, lost=lost, weight=weight)
+    _note(platt, [*world], weight)
     platt.settle(zero)
     return platt
+
+
+def _note(platt, world, weight=1.0):
+    for start in range(0, len(world), 64):
+        said, lost = zip(*world[start : start + 64], strict=True)
+        platt.learn(np.array(said), np.array(lost, bool), weight)
 
 
 def test_untaught_an_opinion_is_taken_at_its_word():
@@ -64,11 +70,10 @@ def test_labels_that_are_said_nine_times_over_count_once_when_each_weighs_a_nint
 
 
 def test_it_travels_as_json_and_settles_the_same_however_often_it_is_asked():
-    world = list(_world(300, 0.6, 0.3))
+    world = list(_world(320, 0.6, 0.3))
     stayed, travelled = _taught(world), Platt()
-    for start in range(0, 300, 50):
-        for said, lost in world[start : start + 50]:
-            travelled.learn(said, lost=lost)
+    for start in range(0, 320, 64):
+        _note(travelled, world[start : start + 64])
         travelled.settle(-1.0)
         travelled = msgspec.json.decode(msgspec.json.encode(travelled), type=Platt)
     assert travelled == stayed

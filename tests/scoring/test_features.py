@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 
-from scoring.features import feature_names, features, lesson
+from scoring.features import feature_names, features, measured
 from tests.scoring.judging import any_values
 
 
@@ -29,7 +29,11 @@ def test_features_keep_order_and_sign():
     assert found[1] == -features(np.array([[5.0]]))[0, 0]
 
 
-def test_a_lesson_names_each_measure_once_known_or_not():
-    names = feature_names(["logins", "nps"])
-    row = features(np.array([[np.nan, 0.0]]))[0]
-    assert lesson(row.tolist(), names) == {"logins?": 1.0, "nps": 0.0}
+@settings(deadline=None)
+@given(any_values)
+def test_what_was_measured_can_be_told_from_its_features(values):
+    names = ["logins", "silence", "urgent", "nps"]
+    back = measured(features(values), feature_names(names), ["nps", "stranger", "logins"])
+    within = np.clip(values, -1e25, 1e25)
+    np.testing.assert_allclose(np.clip(back[:, [2, 0]], -1e25, 1e25), within[:, [0, 3]], rtol=1e-4, atol=1e-6)
+    assert np.isnan(back[:, 1]).all()

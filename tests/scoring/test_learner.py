@@ -12,12 +12,14 @@ from sqlalchemy import func, insert, select
 from hub.store import schema
 from hub.store.database import Database
 from hub.streams.room import Record
-from scoring.features import feature_names, lesson
+from scoring.features import feature_names
 from scoring.learner import Learner
-from scoring.model import DRAFT, Lesson, encode, fresh, newest, taught
+from scoring.learning import taught
+from scoring.model import DRAFT, encode, fresh, newest
 from scoring.scorer import Scorer
 from scoring.snapshots import Label
-from tests.scoring.judging import MEASURES, config, customers, judge
+from scoring.teaching import PORTION
+from tests.scoring.judging import MEASURES, config, customers, judge, outcomes
 
 CONFIG = config()
 DAY = 86_400.0
@@ -94,7 +96,13 @@ def _learned(database):
 def _direct(labels):
     """The same taught by the pure function."""
     names = feature_names([measure["name"] for measure in MEASURES])
-    lessons = [Lesson(one.predictions, one.lost, one.matured_at, lesson(one.features, names)) for one in labels]
+    lessons = outcomes(
+        [one.predictions for one in labels],
+        [one.lost for one in labels],
+        [one.matured_at for one in labels],
+        names,
+        [one.features for one in labels],
+    )
     body = json.loads(encode(taught(fresh(CONFIG), lessons, CONFIG)))
     for name in ("version", "at", "unpublished"):
         del body[name]
@@ -244,12 +252,18 @@ def test_labels_of_an_older_configuration_are_read_by_its_names(database):
             insert(schema.configs).values(version=older.version, at=0.0, body=older.body)
         )
     ).result(10)
-    label = _labels(1)[0]
-    order = [3, 0, 1, 2]
-    moved = [label.features[place] for place in (*order, *(4 + place for place in order))]
-    old = msgspec.structs.replace(label, features=moved, config_version=older.version)
-    _run(database, Learner(database, CONFIG), _records([old]))
-    assert _learned(database) == _direct([label])
+    labels, order = _labels(PORTION), [3, 0, 1, 2]
+    places = [*order, *(4 + place for place in order)]
+    moved = [[label.features[place] for place in places] for label in labels]
+    old = [
+        msgspec.structs.replace(label, features=features, config_version=older.version)
+        for label, features in zip(labels, moved, strict=True)
+    ]
+    _run(database, Learner(database, CONFIG), _records(old))
+    regressions, wanted = _draft(database)["regressions"], _direct(labels)["regressions"]
+    assert regressions["scaling"] == wanted["scaling"]
+    assert regressions["models"]["sgd"]["weights"] == pytest.approx(wanted["models"]["sgd"]["weights"])
+    assert regressions["bayes"]["weights"] == pytest.approx(wanted["bayes"]["weights"])
 
 
 def test_labels_of_a_forgotten_configuration_teach_what_they_still_can(database):

@@ -1,69 +1,59 @@
 from __future__ import annotations
 
-import random
-
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from river import datasets, evaluate, linear_model, metrics, preprocessing
+from river import checks, datasets, evaluate, linear_model, metrics, optim, preprocessing
 
 from scoring.arrays import expit
-from scoring.features import feature_names, features, lesson
-from scoring.risk import CLIP, REGRESSIONS, Regressions, apply, fresh
-from scoring.teaching import Standardize, Teacher
+from scoring.features import feature_names, features
+from scoring.risk import REGRESSIONS, RIVERS, Regressions, apply, fresh
+from scoring.scaling import CLIP, Scaling
+from scoring.teaching import PORTION, Regression, Teacher
 
 NAMES = feature_names(["logins", "mrr", "seats"])
 
 
-def _lessons(n, seed=0, rate=0.3, effect=0.0):
-    """Rows of features and labels; `seats` never changes, `mrr` is sometimes unknown."""
-    chance = random.Random(seed)
-    for _ in range(n):
-        mrr = chance.lognormvariate(5, 1) if chance.random() < 0.8 else np.nan
-        row = features(np.array([[chance.expovariate(0.2), mrr, 7.0]]))[0]
-        lost = chance.random() < expit(np.array(np.log(rate / (1 - rate)) + effect * (row[0] - 1.5)))
-        yield lesson(row.tolist(), NAMES), lost
+def _labels(n, seed=0, rate=0.3, effect=0.0):
+    """Features (n, 6) and labels; `seats` never changes, `mrr` is sometimes unknown."""
+    rng = np.random.default_rng(seed)
+    mrr = np.where(rng.random(n) < 0.8, rng.lognormal(5, 1, n), np.nan)
+    found = features(np.column_stack([rng.exponential(5, n), mrr, np.full(n, 7.0)])).astype(np.float64)
+    odds = np.log(rate / (1 - rate)) + effect * (found[:, 0] - 1.5)
+    return found, rng.random(n) < expit(odds)
 
 
-def _taught(state, lessons, **signs):
-    teacher = Teacher(state, signs)
-    for x, lost in lessons:
-        teacher.learn(x, lost=lost)
-    return teacher
+def _taught(state, found, lost, **signs):
+    """The state after these labels, a portion at a time; the third regression as `scoring.learning` teaches it."""
+    teacher, bayes = Teacher(state, signs), state.bayes
+    for start in range(0, len(lost), PORTION):
+        some = slice(start, start + PORTION)
+        read = teacher.learn(NAMES, found[some], lost[some])
+        bayes.learn(NAMES, read, lost[some], 1.0, 1.0)
+    bayes.settle(signs, NAMES)
+    after = teacher.state()
+    after.bayes = bayes
+    return after
 
 
 def _travel(state):
     return msgspec.json.decode(msgspec.json.encode(state), type=Regressions)
 
 
+def _said(state, found):
+    applied = apply(state, NAMES)
+    return expit(applied.intercepts + applied.standardize(found) @ applied.weights)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 200), st.integers(0, 1000), st.floats(0.01, 0.9))
-def test_numpy_predicts_what_river_does(n, seed, rate):
-    teacher = _taught(fresh(rate), _lessons(n, seed))
-    applied = apply(teacher.state(), NAMES)
-    values = np.array([[3.0, np.nan, 7.0], [0.0, 9e9, 7.0], [np.nan, np.nan, np.nan], [1e300, -5.0, 0.0]])
-    found = features(values).astype(np.float64)
-    ours = applied.intercepts + applied.standardize(found) @ applied.weights
-    rivers = [teacher.predict(lesson(row.tolist(), NAMES)) for row in found]
-    assert ours == pytest.approx(np.array([[one[name] for name in REGRESSIONS] for one in rivers]), abs=1e-9)
-
-
-def test_after_a_journey_as_json_it_learns_on_as_if_it_had_stayed():
-    lessons = list(_lessons(400))
-    stayed = _taught(fresh(0.1), lessons)
-    travelled = fresh(0.1)
-    for start in range(0, 400, 50):
-        travelled = _travel(_taught(travelled, lessons[start : start + 50]).state())
-    assert travelled == stayed.state()
-
-
-def test_teaching_leaves_the_state_it_began_with_as_it_was():
-    before = _taught(fresh(0.1), _lessons(50)).state()
-    copy = _travel(before)
-    _taught(before, _lessons(50, seed=1))
-    assert before == copy
+def test_after_a_journey_as_json_they_learn_on_as_if_they_had_stayed(n, seed, rate):
+    found, lost = _labels(3 * PORTION + n, seed)
+    stayed = _taught(fresh(rate), found, lost)
+    halfway = _travel(_taught(fresh(rate), found[: 2 * PORTION], lost[: 2 * PORTION]))
+    assert _taught(halfway, found[2 * PORTION :], lost[2 * PORTION :]) == stayed
 
 
 def test_untaught_they_all_say_the_base_rate():
@@ -73,75 +63,104 @@ def test_untaught_they_all_say_the_base_rate():
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.3])
-def test_a_weighted_loss_still_ends_in_probabilities(rate):
-    teacher = _taught(fresh(rate), _lessons(6000, rate=rate))
-    said = [teacher.predict(x) for x, _ in _lessons(500, seed=9)]
-    for name in REGRESSIONS:
-        assert np.mean([expit(np.array(one[name])) for one in said]) == pytest.approx(rate, abs=0.25 * rate)
+def test_they_end_in_probabilities_however_losses_were_weighed(rate):
+    state = _taught(fresh(rate), *_labels(6000, rate=rate))
+    assert _said(state, _labels(500, seed=9)[0]).mean(axis=0) == pytest.approx(rate, abs=0.25 * rate)
 
 
 def test_they_learn_what_matters():
-    teacher = _taught(fresh(0.3), _lessons(1000, effect=1.5))
-    for model in teacher.state().models.values():
-        assert model.weights["logins"] > 0.3
-        assert abs(model.weights["mrr"]) < 0.5 * model.weights["logins"]
+    state = _taught(fresh(0.3), *_labels(2000, effect=1.5))
+    applied = apply(state, NAMES)
+    logins, mrr = applied.weights[NAMES.index("logins")], applied.weights[NAMES.index("mrr")]
+    assert (logins > 0.3).all()
+    assert (np.abs(mrr) < 0.5 * logins).all()
+
+
+def test_a_hundred_labels_of_chance_teach_the_third_almost_nothing():
+    """It knows how little a hundred labels say."""
+    found, lost = _labels(100)
+    said = _said(_taught(fresh(0.3), found, lost), found)[:, REGRESSIONS.index("bayes")]
+    assert said.std() < 0.06
 
 
 def test_a_measure_never_weighs_against_its_declared_direction():
-    against = _taught(fresh(0.3), _lessons(1000, effect=1.5), logins=-1.0).state()
-    along = _taught(fresh(0.3), _lessons(1000, effect=1.5), logins=1.0).state()
-    free = _taught(fresh(0.3), _lessons(1000, effect=1.5)).state()
-    for name in REGRESSIONS:
-        assert against.models[name].weights["logins"] == 0.0
-        assert along.models[name].weights["logins"] == pytest.approx(free.models[name].weights["logins"], abs=0.05)
+    found, lost = _labels(2000, effect=1.5)
+    against = apply(_taught(fresh(0.3), found, lost, logins=-1.0), NAMES).weights[NAMES.index("logins")]
+    along = apply(_taught(fresh(0.3), found, lost, logins=1.0), NAMES).weights[NAMES.index("logins")]
+    free = apply(_taught(fresh(0.3), found, lost), NAMES).weights[NAMES.index("logins")]
+    assert against.tolist() == [0.0, 0.0, 0.0]
+    assert along == pytest.approx(free, abs=0.05)
 
 
-def test_a_constant_column_weighs_nothing_and_never_turns_complex():
-    teacher = _taught(fresh(0.3), _lessons(300))
-    state = teacher.state()
-    assert state.models["sgd"].weights["seats"] == 0.0
+def test_a_constant_column_weighs_nothing():
+    state = _taught(fresh(0.3), *_labels(640))
     applied = apply(state, NAMES)
     assert applied.scales[2] == 0.0
+    assert state.models["sgd"].weights["seats"] == 0.0
     odd = features(np.array([[1.0, 1.0, 1e6]])).astype(np.float64)
     assert applied.standardize(odd)[0, 2] == 0.0
 
 
 def test_rounding_of_a_constant_is_no_variance():
-    scaler = Standardize()
-    for _ in range(50):
-        scaler.learn_one({"seats": 0.1 + 0.2})
-        scaler.learn_one({"seats": 0.3})
-    assert scaler.transform_one({"seats": 0.3000001}) == {"seats": 0.0}
+    scaling = Scaling()
+    for value in (0.1 + 0.2, 0.3) * 50:
+        scaling.learn(["seats", "seats?"], np.array([[value, 0.0]]))
+    assert scaling.standardized(["seats", "seats?"], np.array([[0.3000001, 0.0]])).tolist() == [[0.0, 0.0]]
 
 
 def test_an_outlier_counts_no_more_than_the_clip():
-    scaler = Standardize()
-    for value in (1.0, 2.0, 3.0):
-        scaler.learn_one({"mrr": value})
-    assert scaler.transform_one({"mrr": 1e12}) == {"mrr": CLIP}
+    scaling = Scaling()
+    scaling.learn(["mrr", "mrr?"], np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]))
+    assert scaling.standardized(["mrr", "mrr?"], np.array([[1e12, 0.0]]))[0, 0] == CLIP
+
+
+def test_what_is_unknown_stands_at_the_mean_and_raises_its_flag():
+    scaling = Scaling()
+    scaling.learn(["mrr", "mrr?"], np.array([[1.0, 0.0], [0.0, 1.0], [3.0, 0.0]]))
+    assert scaling.counts == {"mrr": 2}
+    assert scaling.means == {"mrr": 2.0}
+    assert scaling.standardized(["mrr", "mrr?"], np.array([[0.0, 1.0]])).tolist() == [[0.0, 1.0]]
 
 
 def test_a_new_feature_begins_with_no_weight_and_an_old_one_is_kept_by_name():
-    state = _taught(fresh(0.3), _lessons(300, effect=1.0)).state()
+    state = _taught(fresh(0.3), *_labels(640, effect=1.0))
     renamed = feature_names(["seats", "newcomer", "logins"])
-    applied = apply(state, renamed)
-    assert applied.weights[renamed.index("newcomer")].tolist() == [0.0, 0.0]
-    assert applied.weights[renamed.index("logins")].tolist() == [
-        state.models[name].weights["logins"] for name in REGRESSIONS
-    ]
+    applied, before = apply(state, renamed), apply(state, NAMES)
+    assert applied.weights[renamed.index("newcomer")].tolist() == [0.0, 0.0, 0.0]
+    assert (applied.weights[renamed.index("logins")] == before.weights[NAMES.index("logins")]).all()
 
 
-def test_where_nothing_is_far_out_our_scaler_is_rivers():
-    ours, rivers = Standardize(), preprocessing.StandardScaler()
-    for x, _ in datasets.Phishing().take(300):
-        ours.learn_one(x)
-        rivers.learn_one(x)
-        near = {name: z for name, z in rivers.transform_one(x).items() if abs(z) < CLIP}
-        mine = ours.transform_one(x)
-        assert {name: mine[name] for name in near} == near
+def test_our_scaling_is_rivers():
+    ours, rivers = Scaling(), preprocessing.StandardScaler()
+    rows = [x for x, _ in datasets.Phishing().take(300)]
+    names = (*rows[0], *(f"{name}?" for name in rows[0]))
+    matrix = np.array([[*row.values(), *[0.0] * len(row)] for row in rows])
+    for start in range(0, 300, 70):
+        ours.learn(names, matrix[start : start + 70])
+    for row in rows:
+        rivers.learn_one(row)
+    read = ours.standardized(names, matrix)[:, : len(rows[0])]
+    theirs = np.array([[*rivers.transform_one(row).values()] for row in rows])
+    np.testing.assert_allclose(read, np.clip(theirs, -CLIP, CLIP), rtol=1e-9, atol=1e-9)
 
 
-def test_our_scaler_works_in_a_pipeline_of_rivers():
-    model = Standardize() | linear_model.LogisticRegression()
-    score = evaluate.progressive_val_score(datasets.Phishing().take(600), model, metrics.ROCAUC())
+@pytest.mark.parametrize("optimizer", [optim.SGD(0.1), optim.AdaGrad(0.1)])
+def test_a_portion_of_one_is_what_river_learns_of_one(optimizer):
+    rows, one = Regression(optimizer.clone()), linear_model.LogisticRegression(optimizer.clone())
+    for x, y in datasets.Phishing().take(200):
+        rows.learn_rows(np.array([[*x.values()]]), [*x], np.array([y]), 1.0)
+        one.learn_one(x, y)
+    for x, _ in datasets.Phishing().take(50):
+        assert rows.predict_proba_one(x)[True] == pytest.approx(one.predict_proba_one(x)[True])
+
+
+def test_our_regression_passes_rivers_own_checks():
+    checks.check_estimator(Regression())
+    score = evaluate.progressive_val_score(
+        datasets.Phishing().take(600), preprocessing.StandardScaler() | Regression(), metrics.ROCAUC()
+    )
     assert score.get() > 0.9
+
+
+def test_rivers_are_the_first_of_the_regressions():
+    assert REGRESSIONS[: len(RIVERS)] == RIVERS

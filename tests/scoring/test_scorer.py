@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 from functools import cache
 
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 
 from scoring.arrays import expit, logit
 from scoring.bands import BANDS
-from scoring.features import feature_names, lesson
-from scoring.model import EXPERTS, MIX, decode, encode
-from scoring.risk import REGRESSIONS
+from scoring.features import feature_names
+from scoring.lessons import MIX
+from scoring.model import EXPERTS, decode, encode
 from scoring.scorer import Scorer
 from scoring.teaching import Teacher
 from tests.scoring.judging import any_values, config, customers, experienced, judge
@@ -88,13 +89,14 @@ def test_numpy_scores_what_river_learned():
     model = experienced(ours, 300)
     values = customers(np.random.default_rng(5), 40)
     scores = judge(Scorer(ours, model), values)
-    teacher, names = Teacher(model.regressions, {}), feature_names(scores.names[: values.shape[1]])
-    for i, row in enumerate(scores.features.tolist()):
-        said = teacher.predict(lesson(row, names))
-        low, high = model.limits(ours.scorecard)
-        for name in REGRESSIONS:
-            ours_said = np.log(scores.predictions[name][i] / (1 - scores.predictions[name][i]))
-            assert ours_said == pytest.approx(min(high, max(low, said[name])), abs=1e-9)
+    names = feature_names(scores.names[: values.shape[1]])
+    read = model.regressions.scaling.standardized(names, scores.features.astype(np.float64))
+    low, high = model.limits(ours.scorecard)
+    for name, river in Teacher(model.regressions, {}).models.items():
+        for i, row in enumerate(read.tolist()):
+            said = logit(river.predict_proba_one(dict(zip(names, row, strict=True)))[True])
+            said -= math.log(model.regressions.weight)
+            assert logit(scores.predictions[name][i]) == pytest.approx(min(high, max(low, said)), abs=1e-6)
 
 
 def test_the_mix_is_the_weighted_mean_of_log_odds():
@@ -148,7 +150,7 @@ def test_it_says_how_far_health_moved():
 def test_no_accounts_are_no_trouble():
     scores = judge(_scorer(400), np.zeros((0, 4)))
     assert scores.health.shape == (0,)
-    assert scores.points.shape == (0, 8)
+    assert scores.points.shape == (0, len(scores.names))
 
 
 @settings(deadline=None)

@@ -1,0 +1,1 @@
+"""How well would it have predicted? The past replayed point-in-time: every number from what was known at its moment."""

@@ -1,0 +1,188 @@
+"""Predict, wait a whole horizon, judge, learn, and only then predict with what was learned: as it goes in production.
+
+At every tick the labels that have matured by then teach the model, and each customer there is gets a prediction by the
+model as it is then. Nothing that came later is known to anyone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+
+from scoring.arrays import Floats, Mask, Singles
+from scoring.batch import Integers
+from scoring.clock import DAY
+from scoring.config import Config
+from scoring.features import feature_names
+from scoring.learning import taught
+from scoring.lessons import MIX, Lessons
+from scoring.model import EXPERTS, HALFWAY, Model, fresh, missing
+from scoring.proof.story import Told
+from scoring.scorer import Scorer
+
+CONTENDERS: Final = (*EXPERTS, MIX, HALFWAY)
+
+
+class Rival(Protocol):
+    """Another way to predict, given the same features and labels at the same moments."""
+
+    @property
+    def name(self) -> str:
+        """As the comparison calls it."""
+
+    def train(self, features: Floats, lost: Mask) -> None:
+        """Learn anew from all labels that have matured: (n, F) and (n,)."""
+
+    def predict(self, features: Floats) -> Floats:
+        """(n,) probabilities of losing these customers, (n, F)."""
+
+
+@dataclass(slots=True)
+class Snapshots:
+    """Everybody at one tick.
+
+    Attributes:
+        at: unix seconds.
+        accounts: (n,) places.
+        features: (n, F) as the models read them.
+        values: (n, M) measures.
+        said: (n, E) probabilities, columns as in `CONTENDERS`.
+        lost: (n,) what became of them; only what has matured may be looked at.
+        early: (n,) whether they were lost within half the horizon.
+        trusted: whether the models were listened to.
+        rivals: by name, (n,) probabilities.
+    """
+
+    at: float
+    accounts: Integers
+    features: Singles
+    values: Floats
+    said: Floats
+    lost: Mask
+    early: Mask
+    trusted: bool
+    rivals: dict[str, Floats] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of a replay.
+
+    Attributes:
+        snapshots: those that matured before the story ends, in order of time.
+        model: as it was at the end.
+        cpu: processor seconds by who took them: `replay`, `predict`, `learn` and each rival.
+        pending: snapshots whose horizon reaches beyond the end.
+    """
+
+    snapshots: list[Snapshots]
+    model: Model
+    cpu: dict[str, float]
+    pending: int
+
+
+def moments(told: Told, every: float) -> list[float]:
+    """The ticks of a story: midnights in UTC, `every` seconds apart, from the first event to the last."""
+    if not len(told):
+        return []
+    first = np.ceil(told.time[0] / DAY) * DAY
+    found: list[float] = np.arange(first, told.time[-1] + 1.0, every).tolist()
+    return found
+
+
+def play(
+    told: Told,
+    config: Config,
+    rivals: Sequence[Rival] = (),
+    on_tick: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Played:
+    """Replay a story.
+
+    Args:
+        told: what happened.
+        config: what is measured, and what losing a customer means.
+        rivals: who else predicts, trained anew at every tick on all labels known by then.
+        on_tick: told how many ticks are done, of how many.
+    """
+    outcome, names = config.scorecard.outcome, feature_names([m.name for m in config.measures])
+    cpu = dict.fromkeys(("replay", "predict", "learn", *(rival.name for rival in rivals)), 0.0)
+    clock = _Clock(cpu)
+    half = outcome.horizon / 2.0
+    model = fresh(config)
+    waiting: list[Snapshots] = []
+    halves: list[Snapshots] = []
+    done: list[Snapshots] = []
+    last = float(told.time[-1]) if len(told) else 0.0
+    ticks = moments(told, outcome.every)
+    replay = told.ticks(ticks)
+    for number, at in enumerate(ticks, 1):
+        with clock("replay"):
+            tick = next(replay)
+            here = ~told.measures.gone(tick.rows)
+        ripe = [one for one in waiting if one.at + outcome.horizon <= at]
+        waiting = waiting[len(ripe) :]
+        half_ripe = [one for one in halves if one.at + half <= at]
+        halves = halves[len(half_ripe) :]
+        with clock("learn"):
+            model = taught(
+                model, _lessons(ripe, names, outcome.horizon), config, _lessons(half_ripe, names, half, early=True)
+            )
+        done += ripe
+        with clock("predict"):
+            accounts, values = tick.accounts[here], tick.values[here]
+            nothing = np.full(len(accounts), np.nan)
+            scores = Scorer(config, model).score(values, nothing, np.full(len(accounts), -1, np.int8))
+        said = np.column_stack([scores.predictions.get(name, nothing) for name in CONTENDERS])
+        lost = told.lost(accounts, at, outcome)
+        early = told.lost(accounts, at, outcome, half)
+        new = Snapshots(at, accounts, scores.features, values, said, lost, early, model.trusted)
+        _let_rivals(rivals, done, new, clock)
+        waiting.append(new)
+        halves.append(new)
+        on_tick(number, len(ticks))
+    matured = [one for one in waiting if one.at + outcome.horizon <= last]
+    pending = sum(len(one.accounts) for one in waiting[len(matured) :])
+    return Played(done + matured, model, cpu, pending)
+
+
+def _lessons(
+    ripe: Sequence[Snapshots], names: tuple[str, ...], horizon: float, *, early: bool = False
+) -> Iterator[Lessons]:
+    for one in ripe:
+        matured = np.full(len(one.lost), one.at + horizon)
+        yield Lessons(CONTENDERS, one.said, one.early if early else one.lost, matured, names, one.features)
+
+
+def _let_rivals(rivals: Sequence[Rival], done: Sequence[Snapshots], new: Snapshots, clock: _Clock) -> None:
+    """Once labels suffice for the models, they suffice for everybody."""
+    if not rivals or not new.trusted:
+        return
+    lost = np.concatenate([one.lost for one in done])
+    if missing(len(lost), int(lost.sum())).labels:
+        return
+    features = np.concatenate([one.features for one in done]).astype(np.float64)
+    for rival in rivals:
+        with clock(rival.name):
+            rival.train(features, lost)
+            new.rivals[rival.name] = rival.predict(new.features.astype(np.float64))
+
+
+class _Clock:
+    """Whose turn it is, in processor time."""
+
+    def __init__(self, cpu: dict[str, float]) -> None:
+        self._cpu, self._whose, self._since = cpu, "", 0.0
+
+    def __call__(self, whose: str) -> _Clock:
+        self._whose = whose
+        return self
+
+    def __enter__(self) -> None:
+        self._since = time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self._cpu[self._whose] += time.process_time() - self._since
