@@ -17,7 +17,21 @@ from typing import Final
 from scoring.sentiment.tokens import tokens
 
 LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl")
-ROLES: Final = ("not", "very", "slightly", "but", "polite", "thanks", "again", "irony", "ask", "gone")
+ROLES: Final = (
+    "not",
+    "very",
+    "slightly",
+    "but",
+    "polite",
+    "thanks",
+    "again",
+    "irony",
+    "ask",
+    "gone",
+    "once",
+    "more",
+    "if",
+)
 _KEPT: Final = 20_000  # words whose patterns are remembered
 _UNDONE: Final = -2.0
 _FLIP: Final = 0.6  # of what a negated word weighs, on the other side: `not bad` is less than `good`

@@ -25,6 +25,9 @@ _BEHIND_BUT: Final = 1.2
 _ASKED: Final = 0.6  # what a bad word weighs in a question ...
 _ASKED_WELL: Final = 0.3  # ... and a good one: `how does it work?`
 _IRONIC: Final = -0.6
+_ONCE: Final = -0.5  # what is told of how it used to be says how it is now
+_DENIED: Final = -0.9  # a plain `not` in a statement, with no word of feeling: seldom good news ...
+_NO_MORE: Final = -1.3  # ... and less so what happens no more
 _OPENERS: Final = frozenset("¿¡")
 _SHORT: Final = 5  # words of a text that is thanks and nothing else
 _OPENING: Final = 2  # words within which an exclamation of praise stands alone
@@ -85,6 +88,7 @@ class _Pass:
         self._negated = -1  # up to where a `not` reaches
         self._turning = -1  # where one stands that has turned nothing yet
         self._louder, self._loud_until = 1.0, -1
+        self._no_more = self._once = self._supposed = False
         self._plain = 0
 
     def walk(self) -> None:
@@ -105,17 +109,18 @@ class _Pass:
                 if cue.weight or cue.negated or cue.intent:
                     self._weigh(cue, place)
                 place += len(cue.words)
-        self._back()
+        self._close()
 
     def _mark(self, mark: str) -> None:
+        if mark not in _OPENERS:
+            self._close(asked=mark == "?")
+            self._clause += 1
+            self._negated = self._turning = -1
+            self._once = False
         if mark in ENDS:
             if mark == "?":
                 self._questions.add(self._sentence)
             self._sentence += 1
-        if mark not in _OPENERS:
-            self._back()
-            self._clause += 1
-            self._negated = self._turning = -1
 
     def _role(self, cue: Cue, place: int) -> None:
         for role in cue.roles:
@@ -123,8 +128,19 @@ class _Pass:
         if "but" in cue.roles and self._found:
             self._contrast()
             self._negated = self._turning = -1
+            self._once = False
         if "not" in cue.roles:
-            self._negated, self._turning = place + _SCOPE + len(cue.words) - 1, place
+            self._negated = place + _SCOPE + len(cue.words) - 1
+            if not self._supposed:
+                if self._after and self._turning >= 0:
+                    self._back(self._turning)
+                self._turning = place
+                self._no_more = "more" in cue.roles
+        elif "more" in cue.roles:
+            self._no_more = True
+        if "once" in cue.roles:
+            self._once = True
+        self._supposed = "if" in cue.roles
         if "gone" in cue.roles:
             self._gone()
         if "very" in cue.roles or "slightly" in cue.roles:
@@ -142,21 +158,31 @@ class _Pass:
             self._gone()
         if place <= self._loud_until:
             found.weight *= self._louder
+        if self._once:
+            found.weight *= _ONCE
+            found.intent = ""
         self._found.append(found)
 
     def _weighs(self, place: int) -> bool:
         cue = self._lexicon.at(self._words, place)
         return cue is not None and bool(cue.weight)
 
-    def _back(self) -> None:
-        """A `nicht` that has nothing after it to turn turns what stands before it."""
-        turned = self._turning
-        if turned < 0 or not self._after:
-            return
+    def _close(self, *, asked: bool = False) -> None:
+        """A clause ends. A `not` that turned nothing turns what stands before it, or says no to something itself."""
+        if self._turning >= 0 and not (self._after and self._back(self._turning)) and not asked:
+            weight = _NO_MORE if self._no_more else _DENIED
+            cue = Cue((), weight, "outage" if self._no_more else "")
+            self._found.append(
+                _Found(cue, self._turning, self._sentence, self._clause, weight, cue.intent, negated=True)
+            )
+        self._no_more = False
+
+    def _back(self, turned: int) -> bool:
         near = [found for found in self._found[-_BACK:] if found.clause == self._clause and not found.negated]
         near = [found for found in near if turned - _BACK <= found.place < turned]
         if near:
             _turn(next((found for found in reversed(near) if found.weight >= 0.0), near[-1]))
+        return bool(near)
 
     def _contrast(self) -> None:
         """What stands before a `but` was said to soften what follows."""
