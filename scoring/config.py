@@ -268,7 +268,10 @@ class Scorecard(_Data):
     cards: list[SegmentCard] = Field(
         default_factory=list, max_length=16, description="by priority: the first that fits weighs, else `dimensions`"
     )
-    later: ClassVar[frozenset[str]] = frozenset({"limits", "cards"})
+    rollup: Literal["value", "average"] = Field(
+        "value", description="how an account with parts is seen as one: each by what it pays, or all alike"
+    )
+    later: ClassVar[frozenset[str]] = frozenset({"limits", "cards", "rollup"})
 
     @model_validator(mode="after")
     def _apart(self) -> Self:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from hub import Band, Driver
 from hub.store import schema
 from hub.store.family import family
+from hub.store.questions.tree import Rollup, rollup
 from scoring.accounts import measures_of
 from scoring.config import Config, Measure
 from scoring.drivers import SPECIAL, words
@@ -60,6 +61,7 @@ class Explanation:
         computed: what health would be had nobody set it by hand.
         override: the person's word that holds, None if nobody's does.
         card: of its segment, by which it is weighed; empty: the scorecard itself.
+        rollup: it and all its parts as one; None: it has none.
     """
 
     health: float
@@ -74,6 +76,7 @@ class Explanation:
     computed: float
     override: Override | None
     card: str
+    rollup: Rollup | None
 
 
 def explain(
@@ -118,6 +121,7 @@ def explain(
         computed=float(scores.computed[0]),
         override=current(connection, account_id, standing.at),
         card=scorer.card(standing.card),
+        rollup=rollup(connection, account_id, config.scorecard.rollup),
     )
 
 

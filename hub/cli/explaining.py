@@ -215,5 +215,8 @@ def _say(account: str, why: Explanation) -> None:
         rows.append(("", f"{len(rest)} smaller drivers", f"{sum(driver.points for driver in rest):+.2f}"))
     rows.append(("", Styled("[bold]health[/]"), Styled(f"[bold]{why.health:+.2f}[/]")))
     print_table(("dimension", "driver", "points"), rows, "")
+    if why.rollup is not None:
+        by = "by what they pay" if why.rollup.by == "value" else "on average"
+        answer.print(f"\nwith its parts, {why.rollup.accounts} accounts {by}: {why.rollup.health:.1f}")
     card = f"{why.card} of {why.config_version}" if why.card else why.config_version
     answer.print(f"\n[dim]scorecard {card}, model {why.model_version or 'none yet'}[/]")

@@ -16,6 +16,7 @@ from hub.store.database import Database
 from hub.store.expendable.hot import Hot
 from hub.store.heartbeats import Process
 from hub.store.live import Live
+from hub.store.questions.tree import Rollup
 from scoring.answers import Answers
 from scoring.overrides import Override
 
@@ -110,6 +111,10 @@ class Explanation(Protocol):
     @property
     def card(self) -> str:
         """Of its segment, by which it is weighed; empty: the scorecard itself."""
+
+    @property
+    def rollup(self) -> Rollup | None:
+        """It and all its parts as one; None: it has none."""
 
     @property
     def computed(self) -> float:

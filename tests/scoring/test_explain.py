@@ -101,4 +101,5 @@ def test_it_can_be_printed_as_json(room):
         "computed",
         "override",
         "card",
+        "rollup",
     }

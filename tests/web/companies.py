@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from hub.sdk.events import Event
 from hub.sdk.health import Driver, Health
 from hub.store import schema
+from hub.store.questions.tree import rollup
 from scoring.overrides import current
 from tests.web.standing import stand
 
@@ -452,5 +453,6 @@ def explain(connection, account):
         model_version=12,
         computed=health.health if health.computed is None else health.computed,
         card=health.card,
+        rollup=rollup(connection, account, "value"),
         override=current(connection, account, at),
     )

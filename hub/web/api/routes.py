@@ -93,6 +93,7 @@ def router(site: Site) -> APIRouter:
             references=references,
             parent=above,
             parts=below,
+            rollup=shapes.RollupOut(**why.rollup._asdict()) if why and why.rollup else None,
             card=why.card if why else "",
             computed=why.computed if why else None,
             override=overriding.out(why.override) if why and why.override else None,

@@ -77,6 +77,14 @@ class Overrides(BaseModel):
     overrides: list[OverrideOut]
 
 
+class RollupOut(BaseModel):
+    """An account and all its parts, at any depth, as one."""
+
+    health: float
+    by: str = Field(description="value: each counts by what it pays; average: all alike")
+    accounts: int = Field(description="how many count")
+
+
 class Account(AccountSummary):
     """One customer, explained."""
 
@@ -86,6 +94,7 @@ class Account(AccountSummary):
     references: list[str] = Field(description="by which vendors know it")
     parent: str | None = Field(None, description="our id of the account it is a part of")
     parts: list[str] = Field(default_factory=list, description="our ids of the accounts that are parts of it")
+    rollup: RollupOut | None = Field(None, description="it and all its parts as one; null: it has none")
     card: str = Field("", description="of its segment, by which it is weighed; empty: the scorecard itself")
     computed: float | None = Field(None, description="what health would be had nobody set it by hand")
     override: OverrideOut | None = Field(None, description="the person's word that holds; null: nobody's does")
