@@ -9,6 +9,9 @@ from tests.e2e.kit import document
 LOOKING = [
     ("accounts",),
     ("explain", "x"),
+    ("explain", "--all"),
+    ("ledger", "x"),
+    ("what-if", "x", "nps=9"),
     ("events", "x"),
     ("deliveries",),
     ("deadletters", "list"),
