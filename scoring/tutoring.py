@@ -63,7 +63,7 @@ def turn(connection: Connection, now: float) -> Callable[[Connection], None] | N
         return None
     ratings = connection.execute(
         select(_ARCHIVE.c.row, _ARCHIVE.c.account, _ARCHIVE.c.occurred_at, _ARCHIVE.c.body)
-        .where(_ARCHIVE.c.row > before.row, _ARCHIVE.c.row <= through, _ARCHIVE.c.kind.in_(RATINGS))
+        .where(_ARCHIVE.c.row > _begun(connection, before.row), _ARCHIVE.c.row <= through, _ARCHIVE.c.kind.in_(RATINGS))
         .order_by(_ARCHIVE.c.row)
         .limit(_MOST)
     ).all()
@@ -87,9 +87,16 @@ def _alone(connection: Connection) -> None:
     connection.execute(select(meta.c.value).where(meta.c.key == "schema").with_for_update()).all()
 
 
+def _begun(connection: Connection, after: int) -> int:
+    """Where to go on from: an embedded archive of which all was let go numbers its rows from 1 again."""
+    newest = connection.scalar(select(func.max(_ARCHIVE.c.row)))
+    return 0 if newest is not None and newest < after else after
+
+
 def _settled(connection: Connection, after: int, now: float) -> int | None:
     """The last row of the next stride that nothing can come before any more; None if there is none."""
     row, received = _ARCHIVE.c.row, _ARCHIVE.c.received_at
+    after = _begun(connection, after)
     next_row = connection.scalar(select(func.min(row)).where(row > after))
     if next_row is None:
         return None

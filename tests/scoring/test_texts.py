@@ -153,6 +153,17 @@ def test_each_rating_is_taught_once_whenever_the_learner_looks(room):
     assert state(room).labels == 10.0
 
 
+def test_an_archive_of_which_all_was_let_go_is_read_from_its_beginning(room):
+    rated(room, 7, "pukka", 1.0)
+    room.now += DAY
+    assert teach(room) == 1
+    room.database.write(lambda connection: connection.execute(schema.archive.delete())).result()
+    rated(room, 3, "pukka", 1.0, who="2")
+    room.now += DAY
+    assert teach(room) == 1
+    assert state(room).labels == 10.0
+
+
 def test_ratings_are_taught_the_same_whichever_turns_they_are_taken_in(room, monkeypatch):
     rated(room, 11, "pukka", 1.0)
     rated(room, 11, "naff", 0.0, who="2")
