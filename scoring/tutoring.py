@@ -24,7 +24,7 @@ from scoring.texts import Mark, keep, mark, state
 _ARCHIVE: Final = schema.archive
 SETTLED: Final = 60.0
 """Seconds after which an archived row has all those before it."""
-_STRIDE: Final = 50_000  # rows looked at in a turn
+_STRIDE: Final = 400_000  # rows looked at in a turn; half a microsecond each, in the writer's transaction
 _MOST: Final = 500  # ratings taught in a turn
 _TEXTS: Final = 100  # newest events of an account among which its text is looked for
 _DAY: Final = 86_400.0
@@ -54,7 +54,7 @@ def turn(connection: Connection, now: float) -> Callable[[Connection], None] | N
         connection: of the transaction in which that is written.
         now: unix seconds.
     """
-    if _settled(connection, mark(connection).row, now) is None:
+    if connection.scalar(select(func.max(_ARCHIVE.c.row))) in (None, mark(connection).row):
         return None
     _alone(connection)
     before = mark(connection)
