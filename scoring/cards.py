@@ -54,12 +54,9 @@ class Cards:
         """Which floor and which cap hold a customer (M,), in words by the name of the part."""
         return self._limits[code].words(values)
 
-    def known(self, values: Floats, codes: Codes | None) -> Floats:
-        """(n,) the share of its card that rests on measures that are known."""
-        weights = np.array([card.weights for card in self._cards])
-        mine = weights[np.full(len(values), DEFAULT) if codes is None else codes]
-        found: Floats = (~np.isnan(values) * mine).sum(axis=1)
-        return found
+    def weights(self, code: int = DEFAULT) -> Floats:
+        """(M,) the share of each measure in a card; they sum to 1."""
+        return self._cards[code].weights
 
     def _alone(self, codes: Codes | None) -> int | None:
         """The one card that all of them have; None where they have several."""

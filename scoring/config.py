@@ -268,10 +268,13 @@ class Scorecard(_Data):
     cards: list[SegmentCard] = Field(
         default_factory=list, max_length=16, description="by priority: the first that fits weighs, else `dimensions`"
     )
+    silent_after: Duration = Field(
+        3 * _DAY, description="a source from which nothing at all came for so long is silent; alerts wait for it"
+    )
     rollup: Literal["value", "average"] = Field(
         "value", description="how an account with parts is seen as one: each by what it pays, or all alike"
     )
-    later: ClassVar[frozenset[str]] = frozenset({"limits", "cards", "rollup"})
+    later: ClassVar[frozenset[str]] = frozenset({"limits", "cards", "rollup", "silent_after"})
 
     @model_validator(mode="after")
     def _apart(self) -> Self:

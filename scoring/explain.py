@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from scoring.config import Config, Measure
 from scoring.drivers import SPECIAL, words
 from scoring.overrides import Override, current
 from scoring.scorers import Scorers
+from scoring.sources import Told, told
 from scoring.standing import stand
 from scoring.why import counts
 
@@ -62,6 +64,8 @@ class Explanation:
         override: the person's word that holds, None if nobody's does.
         card: of its segment, by which it is weighed; empty: the scorecard itself.
         rollup: it and all its parts as one; None: it has none.
+        confidence: the share of its card that rests on measures of which something was heard and is known, 0 to 1.
+        sources: who told of it, the newest first, and whether they are silent.
     """
 
     health: float
@@ -77,10 +81,12 @@ class Explanation:
     override: Override | None
     card: str
     rollup: Rollup | None
+    confidence: float
+    sources: list[Told]
 
 
 def explain(
-    connection: Connection, account_id: str, config: Config, models: Scorers | None = None
+    connection: Connection, account_id: str, config: Config, models: Scorers | None = None, now: float | None = None
 ) -> Explanation | None:
     """Explain one account; None if there is none of this id.
 
@@ -89,6 +95,7 @@ def explain(
         account_id: ours, of an account that was not merged away.
         config: measures and scorecard.
         models: scorers of `config`; a caller who asks often keeps them, so that models are decoded once.
+        now: unix seconds by the wall, at which sources are silent or not.
     """
     models = Scorers(config) if models is None else models
     measures = measures_of(config, models.names)
@@ -105,16 +112,19 @@ def explain(
         if share
     ]
     newest = _newest(connection, account_id)
+    readings = [
+        _reading(measure, value, [newest[kind] for kind in newest if counts(config, measure, kind)])
+        for measure, value in zip(measures.measures, values[0].tolist(), strict=True)
+    ]
+    weights = scorer.weights(standing.card).tolist()
+    known = [one.value is not None and one.as_of is not None for one in readings]
     return Explanation(
         health=float(scores.health[0]),
         band=standing.band,
         risk=float(scores.risk[0]),
         base=scores.base,
         drivers=sorted(drivers, key=lambda driver: -abs(driver.points)),
-        measures=[
-            _reading(measure, value, [newest[kind] for kind in newest if counts(config, measure, kind)])
-            for measure, value in zip(measures.measures, values[0].tolist(), strict=True)
-        ],
+        measures=readings,
         as_of=standing.at,
         config_version=config.version,
         model_version=scorer.version,
@@ -122,6 +132,8 @@ def explain(
         override=current(connection, account_id, standing.at),
         card=scorer.card(standing.card),
         rollup=rollup(connection, account_id, config.scorecard.rollup),
+        confidence=math.fsum(share for share, one in zip(weights, known, strict=True) if one),
+        sources=told(connection, account_id, time.time() if now is None else now, config.scorecard.silent_after),
     )
 
 

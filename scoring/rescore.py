@@ -20,7 +20,7 @@ from hub.store.database import ContendedError, Database, insert_rows, run_rows
 from hub.streams.room import Message, Record, Step
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec
 from scoring import accounts as rows_kept
-from scoring import archive, entities, folds, loading, merge, overrides, parts, profiles, snapshots
+from scoring import archive, entities, folds, loading, merge, overrides, parts, profiles, snapshots, sources
 from scoring.accounts import Accounts, Draft, measures_of
 from scoring.batch import Integers
 from scoring.clock import Clock
@@ -100,6 +100,7 @@ class Rescore:
         self._clocks: dict[int, float] = {}
         self._merges = Merges()
         self._causes: dict[str, list[str]] = {}
+        self._sources = sources.Sources()
 
         def remember(connection: Connection) -> None:
             folds.remember(connection, config)
@@ -120,6 +121,7 @@ class Rescore:
         self._accounts.keep(kept)
         self._accounts.load(connection, fresh)
         self._reload(connection, self._merges.read(connection), kept)
+        self._sources.load(connection)
         self._clocks = {partition: at for partition, at in self._clocks.items() if partition in kept}
         newest, of = self._accounts.rows["newest"], self._accounts.partitions
         for partition in fresh:
@@ -235,6 +237,7 @@ class Rescore:
         names.update({row[0]: row[1] for row in customers if row[1]})
         joined = [event for _, event in told if event.kind == MERGED]
         set_by_hand = overrides.rows(told)
+        heard = self._sources.due({event.connection for _, event in told}, wall)
         merged: list[merge.Changed] = []
 
         def write(connection: Connection) -> None:
@@ -245,6 +248,7 @@ class Rescore:
             insert_rows(connection, entities.UPSERT, entities.rows(work.things.changed))
             work.write(connection)
             overrides.write(connection, set_by_hand)
+            sources.write(connection, heard)
             snapshots.drop(connection, work.labels)
             merged.clear()
             for event in joined:
@@ -268,6 +272,7 @@ class Rescore:
                     self._causes.pop(account, None)
             self._links.wrote(told)
             self._profiles.wrote(people)
+            self._sources.wrote(heard)
             self._take_merges(merged)
             self._tell(taken, work)
             if (traces := tracing.current()) is not None:

@@ -197,6 +197,10 @@ class Scorer:
         """
         return self._cards.words(values, card)
 
+    def weights(self, card: int = DEFAULT) -> Floats:
+        """(M,) the share of each measure in a card; they sum to 1."""
+        return self._cards.weights(card)
+
     def card(self, code: int) -> str:
         """What the card of a code is called; empty: it is the scorecard itself."""
         return self._cards.names[code]

@@ -215,6 +215,13 @@ def _say(account: str, why: Explanation) -> None:
         rows.append(("", f"{len(rest)} smaller drivers", f"{sum(driver.points for driver in rest):+.2f}"))
     rows.append(("", Styled("[bold]health[/]"), Styled(f"[bold]{why.health:+.2f}[/]")))
     print_table(("dimension", "driver", "points"), rows, "")
+    heard = [
+        f"{plain(one.name)} {when(one.as_of)}{' [red]silent: alerts wait[/]' if one.silent else ''}"
+        for one in why.sources
+    ]
+    answer.print(
+        f"\n{why.confidence:.0%} of the scorecard rests on what is known; heard of: {', '.join(heard) or 'nobody'}"
+    )
     if why.rollup is not None:
         by = "by what they pay" if why.rollup.by == "value" else "on average"
         answer.print(f"\nwith its parts, {why.rollup.accounts} accounts {by}: {why.rollup.health:.1f}")

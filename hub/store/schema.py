@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 4  # also the number of the newest step in `hub.store.migrations`
+VERSION = 5  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -100,6 +100,13 @@ archive = Table(
     Column("event", String, nullable=False, comment="the event's id"),
     Column("body", LargeBinary, nullable=False, comment="the Event as JSON, with the vendor's own references"),
     Index("archive_by_account", "account", "occurred_at"),
+)
+heard = Table(
+    "heard",
+    metadata,
+    Column("connection", String, primary_key=True),
+    Column("at", Double, nullable=False, comment="when anything last came from it, to the minute"),
+    Column("gap", Double, comment="seconds usual between days on which it was heard; None: on one day only"),
 )
 links = Table(
     "links",

@@ -19,6 +19,7 @@ from hub.store.live import Live
 from hub.store.questions.tree import Rollup
 from scoring.answers import Answers
 from scoring.overrides import Override
+from scoring.sources import Told
 
 
 class Driver(Protocol):
@@ -111,6 +112,14 @@ class Explanation(Protocol):
     @property
     def card(self) -> str:
         """Of its segment, by which it is weighed; empty: the scorecard itself."""
+
+    @property
+    def confidence(self) -> float:
+        """The share of its card that rests on measures of which something was heard and is known, 0 to 1."""
+
+    @property
+    def sources(self) -> Sequence[Told]:
+        """Who told of it, the newest first, and whether they are silent."""
 
     @property
     def rollup(self) -> Rollup | None:

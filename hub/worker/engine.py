@@ -197,7 +197,8 @@ class Engine:
         if LEARNER in rooms:
             add(Tutor(database, self.config), app=LEARNER)
         if SUCCESS in rooms:
-            add(Alerts(ours.alerts_to), app=SUCCESS)
+            waits = self.config.scorecard.silent_after if ours.clock == "wall" else None
+            add(Alerts(ours.alerts_to, silent_after=waits), app=SUCCESS)
         if SINKS in rooms:
             add(Fields(configured.sinks, wake), app=SINKS)
             add(AlertsOutbox(configured.sinks, wake), app=SINKS)

@@ -102,4 +102,6 @@ def test_it_can_be_printed_as_json(room):
         "override",
         "card",
         "rollup",
+        "confidence",
+        "sources",
     }

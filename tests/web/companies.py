@@ -14,6 +14,7 @@ from hub.sdk.health import Driver, Health
 from hub.store import schema
 from hub.store.questions.tree import rollup
 from scoring.overrides import current
+from scoring.sources import Told
 from tests.web.standing import stand
 
 NOW = 1_789_383_600.0  # Monday 14 September 2026, 11:00 UTC
@@ -453,6 +454,8 @@ def explain(connection, account):
         model_version=12,
         computed=health.health if health.computed is None else health.computed,
         card=health.card,
+        confidence=0.75,
+        sources=[Told("zendesk", at - 400, at, silent=False), Told("stripe", at - DAY, at - 9 * DAY, silent=True)],
         rollup=rollup(connection, account, "value"),
         override=current(connection, account, at),
     )

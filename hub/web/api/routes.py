@@ -93,6 +93,11 @@ def router(site: Site) -> APIRouter:
             references=references,
             parent=above,
             parts=below,
+            confidence=why.confidence if why else None,
+            sources=[
+                shapes.SourceOut(name=one.name, as_of=iso(one.as_of), silent=one.silent)
+                for one in (why.sources if why else ())
+            ],
             rollup=shapes.RollupOut(**why.rollup._asdict()) if why and why.rollup else None,
             card=why.card if why else "",
             computed=why.computed if why else None,

@@ -85,6 +85,14 @@ class RollupOut(BaseModel):
     accounts: int = Field(description="how many count")
 
 
+class SourceOut(BaseModel):
+    """A source that told of an account."""
+
+    name: str
+    as_of: str = Field(description="the newest event it told of")
+    silent: bool = Field(description="nothing came from it, of anybody, for longer than is usual: alerts wait")
+
+
 class Account(AccountSummary):
     """One customer, explained."""
 
@@ -94,6 +102,8 @@ class Account(AccountSummary):
     references: list[str] = Field(description="by which vendors know it")
     parent: str | None = Field(None, description="our id of the account it is a part of")
     parts: list[str] = Field(default_factory=list, description="our ids of the accounts that are parts of it")
+    confidence: float | None = Field(None, description="the share of its scorecard that rests on what is known, 0 to 1")
+    sources: list[SourceOut] = Field(default_factory=list, description="who told of it, the newest first")
     rollup: RollupOut | None = Field(None, description="it and all its parts as one; null: it has none")
     card: str = Field("", description="of its segment, by which it is weighed; empty: the scorecard itself")
     computed: float | None = Field(None, description="what health would be had nobody set it by hand")
