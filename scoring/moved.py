@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from hub import Band
 from hub.store.family import family
 from hub.store.questions import changes
-from hub.store.questions.changes import Ends
+from hub.store.questions.changes import Ends, Kept
 from scoring.arrays import Floats
 from scoring.config import Config
 from scoring.history import Compared, Judges, compare, moment
@@ -199,71 +199,114 @@ def book_moved(
         ids: of the accounts; None: all there are.
         most: how many accounts to name of each sort.
     """
-    was = changes.healths(connection, since, ids)
-    found = changes.ends(connection, since, until, ids)
-    moved = [one for one in found if one.before is not None and _LEFT not in (one.before.band, one.after.band)]
-    pairs = [(one.before, one.after) for one in moved if one.before is not None]
-    groups = list(compare(connection, pairs, judges))
-    change = {one.account: one.after.health - one.before.health for one in moved if one.before is not None}
-    away = {one.account for one in found} - change.keys()
-    customers = {key: health for key, health in was.items() if key not in away}
-    count = len(customers)
-    mean = math.fsum(customers.values()) / count if count else None
-    drift = math.fsum(change.values()) / count if count else 0.0
-    furthest = sorted(moved, key=lambda one: (-abs(change[one.account]), one.account))
-    crossed = [one for one in furthest if one.before is not None and one.before.band != one.after.band]
-    came = [one for one in found if (one.before is None or one.before.band == _LEFT) and one.after.band != _LEFT]
-    left = [one for one in found if one.after.band == _LEFT and one.before is not None and one.before.band != _LEFT]
-    shown = [one for one in furthest[:most] if abs(change[one.account]) >= _SHOWN]
-    named = changes.names(connection, [one.account for some in (shown, crossed, came, left) for one in some[:most]])
-    places = {moved[place].account: (group, n) for group in groups for n, place in enumerate(group.places)}
+    tally = _Tally(config, most)
+    for some in changes.ends(connection, since, until, ids):
+        tally.take(connection, some, judges)
+    number, total = changes.standing(connection, since, ids)
+    count = number - len(tally.gone)
+    mean = (total - math.fsum(tally.gone)) / count if count else None
+    drift = math.fsum(tally.changes) / count if count else 0.0
+    sorts = (tally.furthest, tally.crossed.first, tally.came.first, tally.left.first)
+    named = changes.names(connection, {one.account for some in sorts for one in some})
 
-    def mover(one: Ends) -> Mover:
-        group = places.get(one.account)
-        shares = told(group[0], group[1], config, None) if group else []
-        before = one.before
-        return Mover(
-            one.account,
-            named.get(one.account, one.account),
-            None if before is None else before.health,
-            one.after.health,
-            None if before is None else before.band,
-            one.after.band,
-            shares,
-        )
+    def called(movers: Sequence[Mover]) -> list[Mover]:
+        return [replace(one, name=named.get(one.account, one.account)) for one in movers]
 
     return Book(
         since=since,
         until=until,
         accounts=count,
-        fell=sum(each <= -_SHOWN for each in change.values()),
-        rose=sum(each >= _SHOWN for each in change.values()),
+        fell=sum(each <= -_SHOWN for each in tally.changes),
+        rose=sum(each >= _SHOWN for each in tally.changes),
         was=mean,
         health=None if mean is None else mean + drift,
-        parts=_parts(groups, count, config),
-        movers=[mover(one) for one in shown],
-        bands=Some(len(crossed), [mover(one) for one in crossed[:most]]),
-        came=Some(len(came), [mover(one) for one in came[:most]]),
-        left=Some(len(left), [mover(one) for one in left[:most]]),
+        parts=tally.parts(count),
+        movers=called([one for one in tally.furthest if abs(_change(one)) >= _SHOWN]),
+        bands=Some(tally.crossed.number, called(tally.crossed.first)),
+        came=Some(tally.came.number, called(tally.came.first)),
+        left=Some(tally.left.number, called(tally.left.first)),
     )
 
 
-def _parts(groups: Sequence[Compared], count: int, config: Config) -> list[Part]:
-    points: dict[str, float] = {}
-    fell: dict[str, int] = {}
-    rose: dict[str, int] = {}
-    for group in groups:
+class _Tally:
+    """A book, some accounts at a time: what is counted of all, and the few that are named.
+
+    Attributes:
+        changes: points by which each moved who was a customer at both ends.
+        gone: the health before of each who left.
+        furthest: who moved furthest.
+        crossed: who is in another band, furthest first.
+        came: who was scored first, or came back.
+        left: who left.
+    """
+
+    def __init__(self, config: Config, most: int) -> None:
+        self._config, self._most = config, most
+        self._points: dict[str, float] = {}
+        self._fell: dict[str, int] = {}
+        self._rose: dict[str, int] = {}
+        self.changes: list[float] = []
+        self.gone: list[float] = []
+        self.furthest: list[Mover] = []
+        self.crossed, self.came, self.left = Some(0, []), Some(0, []), Some(0, [])
+
+    def take(self, connection: Connection, some: Sequence[Ends], judges: Judges) -> None:
+        """Count these."""
+        pairs: list[tuple[Kept, Kept]] = []
+        for one in some:
+            before, after = one.before, one.after
+            if before is None or before.band == _LEFT:
+                if after.band != _LEFT:
+                    self.came = self._more(self.came, self._mover(before, after, []))
+            elif after.band == _LEFT:
+                self.gone.append(before.health)
+                self.left = self._more(self.left, self._mover(before, after, []))
+            else:
+                pairs.append((before, after))
+        self.changes += [after.health - before.health for before, after in pairs]
+        for group in compare(connection, pairs, judges):
+            self._add(group)
+            moved = group.after.health - group.before.health
+            for n in np.argsort(-np.abs(moved), kind="stable").tolist():
+                before, after = pairs[group.places[n]]
+                if before.band != after.band:
+                    self.crossed = Some(self.crossed.number + 1, self._keep(self.crossed.first, group, n, pairs))
+                self.furthest = self._keep(self.furthest, group, n, pairs)
+
+    def parts(self, count: int) -> list[Part]:
+        """What moved them, strongest first."""
+        found = [
+            Part(name, *title(self._config, name), total / count, self._fell[name], self._rose[name])
+            for name, total in self._points.items()
+            if total
+        ]
+        return sorted(found, key=lambda part: (-abs(part.points), part.name))
+
+    def _add(self, group: Compared) -> None:
         for column, name in enumerate(group.movement.names):
             each: Floats = group.movement.points[:, column]
-            points[name] = points.get(name, 0.0) + float(each.sum())
-            fell[name] = fell.get(name, 0) + int((each <= -_SHOWN).sum())
-            rose[name] = rose.get(name, 0) + int((each >= _SHOWN).sum())
-    parts = [
-        Part(name, *title(config, name), total / count, fell[name], rose[name])
-        for name, total in points.items()
-        if total
-    ]
-    return sorted(parts, key=lambda part: (-abs(part.points), part.name))
+            self._points[name] = self._points.get(name, 0.0) + float(each.sum())
+            self._fell[name] = self._fell.get(name, 0) + int((each <= -_SHOWN).sum())
+            self._rose[name] = self._rose.get(name, 0) + int((each >= _SHOWN).sum())
+
+    def _keep(self, known: list[Mover], group: Compared, place: int, pairs: Sequence[tuple[Kept, Kept]]) -> list[Mover]:
+        """The furthest of those known and this one."""
+        before, after = pairs[group.places[place]]
+        if len(known) == self._most and abs(after.health - before.health) <= abs(_change(known[-1])):
+            return known
+        mover = self._mover(before, after, told(group, place, self._config, None))
+        return sorted([*known, mover], key=lambda one: (-abs(_change(one)), one.account))[: self._most]
+
+    def _more(self, known: Some, mover: Mover) -> Some:
+        return Some(known.number + 1, [*known.first, mover] if known.number < self._most else known.first)
+
+    def _mover(self, before: Kept | None, after: Kept, shares: list[Share]) -> Mover:
+        was, was_band = (None, None) if before is None else (before.health, before.band)
+        return Mover(after.account, after.account, was, after.health, was_band, after.band, shares)
+
+
+def _change(one: Mover) -> float:
+    return one.health - (one.was or 0.0)
 
 
 def _live(now: Standing, config: Config) -> Moments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from hub.store.questions import paging
 from hub.store.schema import accounts, archive, ledger, profiles
 
 _NEWEST: Final = (ledger.c.at.desc(), ledger.c.sequence.desc())
+_CHUNK: Final = 2_000
 _FEW: Final = 400  # of this many accounts each is asked for; of more, all are, and the others left out
 
 
@@ -117,8 +118,8 @@ def kinds(
     return [(row.occurred_at, row.kind) for row in connection.execute(asked)]
 
 
-def healths(connection: Connection, moment: float, ids: Collection[str] | None = None) -> dict[str, float]:
-    """The health of every account that was a customer at a moment."""
+def standing(connection: Connection, moment: float, ids: Collection[str] | None = None) -> tuple[int, float]:
+    """How many accounts were customers at a moment, and the sum of their healths."""
     asked = (
         select(accounts.c.id, ledger.c.health)
         .select_from(accounts)
@@ -126,11 +127,18 @@ def healths(connection: Connection, moment: float, ids: Collection[str] | None =
         .join(ledger, and_(ledger.c.partition == accounts.c.partition, ledger.c.sequence == _last(moment)))
         .where(profiles.c.merged_into.is_(None), ledger.c.band != "left")
     )
-    return {row[0]: row[1] for row in _among(connection, asked, ids)}
+    if ids is None:
+        inner = asked.subquery()
+        number, total = connection.execute(select(func.count(), func.sum(inner.c.health)).select_from(inner)).one()
+        return number, total or 0.0
+    found = [row[1] for some in _among(connection, asked, ids) for row in some]
+    return len(found), sum(found)
 
 
-def ends(connection: Connection, since: float, until: float, ids: Collection[str] | None = None) -> list[Ends]:
-    """How those were before and after who have rows of the ledger in (since, until]."""
+def ends(
+    connection: Connection, since: float, until: float, ids: Collection[str] | None = None
+) -> Iterator[list[Ends]]:
+    """How those were before and after who have rows of the ledger in (since, until]; some thousand at a time."""
     first, last = aliased(ledger, name="first"), aliased(ledger, name="last")
     inside = and_(ledger.c.account == accounts.c.id, ledger.c.at > since, ledger.c.at <= until)
     asked = (
@@ -142,17 +150,16 @@ def ends(connection: Connection, since: float, until: float, ids: Collection[str
         .where(profiles.c.merged_into.is_(None), select(ledger.c.at).where(inside).correlate(accounts).exists())
     )
     width = len(_columns(first))
-    found = []
-    for row in _among(connection, asked, ids):
-        one, other = row[1 : 1 + width], row[1 + width :]
-        found.append(Ends(row[0], None if one[0] is None else _of(one), _of(other)))
-    return found
+    for some in _among(connection, asked, ids):
+        both = [(row[0], row[1 : 1 + width], row[1 + width :]) for row in some]
+        yield [Ends(key, None if one[0] is None else _of(one), _of(other)) for key, one, other in both]
 
 
 def names(connection: Connection, ids: Collection[str]) -> Mapping[str, str]:
     """What people call these accounts, where that is known."""
     asked = select(profiles.c.account, func.coalesce(profiles.c.name, profiles.c.domain))
-    return {key: name for key, name in _among(connection, asked, ids, profiles.c.account) if name}
+    found = connection.execute(asked.where(profiles.c.account.in_(list(ids)))).all()
+    return {key: name for key, name in found if name}
 
 
 def facts(connection: Connection) -> list[tuple[str, str, dict[str, Any]]]:
@@ -169,14 +176,14 @@ def facts(connection: Connection) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def _among(connection: Connection, asked: Select[Any], ids: Collection[str] | None, column: Any = None) -> Any:
-    """Rows of these accounts, whose id comes first in each."""
-    if ids is None:
-        return connection.execute(asked)
-    if len(ids) <= _FEW:
-        return connection.execute(asked.where((accounts.c.id if column is None else column).in_(list(ids))))
-    wanted = frozenset(ids)
-    return (row for row in connection.execute(asked) if row[0] in wanted)
+def _among(connection: Connection, asked: Select[Any], ids: Collection[str] | None) -> Iterator[Sequence[Any]]:
+    """Rows of these accounts, whose id comes first in each; some thousand at a time."""
+    if ids is not None and len(ids) <= _FEW:
+        yield connection.execute(asked.where(accounts.c.id.in_(list(ids)))).all()
+        return
+    wanted = None if ids is None else frozenset(ids)
+    for some in connection.execute(asked.execution_options(yield_per=_CHUNK)).partitions():
+        yield some if wanted is None else [row for row in some if row[0] in wanted]
 
 
 def _last(moment: float) -> ScalarSelect[Any]:
