@@ -82,9 +82,16 @@ def lacking(connection: Connection, said: int, ours: Folds) -> frozenset[str]:
     """What of ours a row that says this number does not hold."""
     if said == number(ours):
         return frozenset()
-    found = connection.scalar(select(_META.value).where(_META.key == _KEY.format(said))) if said != NOTHING else None
-    held: Folds = json.loads(found) if found is not None else {}
+    held = {} if said == NOTHING else _held(connection, said)
     return frozenset(name for name, version in ours.items() if held.get(name) != version)
+
+
+def _held(connection: Connection, said: int) -> Folds:
+    found = connection.scalar(select(_META.value).where(_META.key == _KEY.format(said)))
+    if found is None:  # nobody has scored since there are versions: whoever only looks must not remember for them
+        return (_last(connection) or {}) if said == BEFORE else {}
+    held: Folds = json.loads(found)
+    return held
 
 
 def _last(connection: Connection) -> Folds | None:

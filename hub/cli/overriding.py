@@ -10,15 +10,18 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
-from hub.cli.context import begun, load, reading
+from hub.cli.context import load, reading
 from hub.cli.look import Account, find
 from hub.cli.output import Json, answer, iso, plain, print_json, print_table, when
 from hub.ingest.intake import seal
 from hub.sdk.errors import HubError
+from hub.store.questions import portfolio
 from hub.worker import Beside
 from scoring.config import seconds
 from scoring.families.by_hand import OURS
 from scoring.overrides import Override, checked, event, history
+
+_A_MOMENT = timedelta(milliseconds=1)  # by the clock of events this comes after all there was, and moves it no further
 
 
 def override(
@@ -42,16 +45,17 @@ def override(
         return
     if health is not None and clear:
         raise HubError("--health sets it, --clear takes it back: one of them")
-    now = datetime.now(UTC)
+    settings, _ = load()
+    with reading() as connection:
+        found = find(connection, account)
+        newest = portfolio.newest(connection) if settings.clock == "event" else None
+    wall = datetime.now(UTC)
+    now = wall if newest is None else datetime.fromtimestamp(newest, UTC) + _A_MOMENT
     end = 0.0 if health is None else _moment(until, now).timestamp()
     said = checked(Override(now.timestamp(), end, health, author or getpass.getuser(), reason))
-    settings, _ = load()
-    begun(settings)
+    told = event(found, said)
     with closing(Beside(settings)) as beside:
-        with beside.database.read() as connection:
-            found = find(connection, account)
-        told = event(found, said)
-        beside.intake.append(beside.intake.pack([seal(told, OURS, now)], now.timestamp())).result()
+        beside.intake.append(beside.intake.pack([seal(told, OURS, wall)], wall.timestamp())).result()
     if as_json:
         print_json({"account": found, "event": told.id} | _document(said))
     elif health is None:

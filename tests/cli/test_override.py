@@ -45,6 +45,6 @@ def test_a_health_is_set_until_a_day_and_taken_back(tmp_path):
     ],
 )
 def test_what_cannot_be_meant_is_refused(filled, words, said):
-    done = pulsehub(filled.data, "override", "acc_0", *words, settings=filled.settings)
+    done = pulsehub(filled.data, "override", "parcel:company:evil", *words, settings=filled.settings)
     assert done.returncode == 1
     assert said in done.stderr

@@ -223,6 +223,8 @@ def test_a_row_of_before_there_were_versions_holds_what_was_in_use_then(room, wa
 
     room.database.write(back).result()
     config = changed(SLOW)
+    with room.database.read() as connection:  # who only looks, before anybody has scored
+        assert folds.lacking(connection, folds.BEFORE, folds.folds(config)) == {"slow_exports"}
     restarted(room, config)
     settled(room)
     same(room, wanted(config))

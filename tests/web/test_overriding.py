@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.settings import Settings
 from hub.store.database import Database
 from scoring.overrides import Override, event, rows, write
 from tests.web import companies
@@ -63,6 +64,16 @@ def test_a_word_that_nobody_could_stand_by_is_refused(site, wrong, said):
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
     assert said in answer.json()["message"]
     assert site.told == []
+
+
+def test_by_the_clock_of_events_it_is_said_after_all_there_was_and_not_today(site):
+    later = companies.NOW + 900 * companies.DAY
+    old = Asker(
+        context(site.context.database, tell=site.context.tell, now=lambda: later, settings=Settings(clock="event"))
+    )
+    answer = old.ask(PATH, "POST", json=WORD)
+    assert answer.status_code == 202
+    assert site.told[0].occurred_at.timestamp() < companies.NOW + companies.DAY
 
 
 def test_nobody_is_set_who_is_not_known(site):

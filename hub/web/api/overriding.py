@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
 from fastapi.concurrency import run_in_threadpool
@@ -17,6 +17,7 @@ from hub.web.refusal import RefusedError
 from hub.web.words import iso
 from scoring.overrides import Override, checked, event, history
 
+_A_MOMENT: Final = 0.001  # seconds
 Reference = Annotated[str, Path(description="our id, or any vendor's reference, URL-encoded")]
 Author = Annotated[str, Query(max_length=200, description="who says so")]
 Reason = Annotated[str, Query(max_length=2_000, description="why; people will read it")]
@@ -36,6 +37,10 @@ def router(site: Site) -> APIRouter:
     refused: dict[int | str, dict[str, Any]] = {"4XX": {"model": shapes.Problem, "description": "Refused"}}
     routes = APIRouter(prefix="/api/accounts/{reference}/override", responses=refused, tags=["accounts"])
     context = site.context
+
+    def now() -> float:
+        """By the clock of events a word comes after all there was, and moves that no further."""
+        return context.now() if context.settings.clock == "wall" else site.today() + _A_MOMENT
 
     def tell(reference: str, said: Override) -> shapes.OverrideOut:
         if context.tell is None:
@@ -59,13 +64,13 @@ def router(site: Site) -> APIRouter:
     async def override(reference: Reference, word: Word) -> shapes.OverrideOut:
         """It holds until its end; what is computed goes on being computed. Taken once it is in the log."""
         until = word.until if word.until.tzinfo else word.until.replace(tzinfo=UTC)
-        made = Override(context.now(), until.timestamp(), word.health, word.author, word.reason)
+        made = Override(now(), until.timestamp(), word.health, word.author, word.reason)
         return await run_in_threadpool(tell, reference, made)
 
     @routes.delete("", summary="Take it back", status_code=202)
     async def take_back(reference: Reference, author: Author, reason: Reason) -> shapes.OverrideOut:
         """Its health is what is computed again."""
-        return await run_in_threadpool(tell, reference, Override(context.now(), 0.0, None, author, reason))
+        return await run_in_threadpool(tell, reference, Override(now(), 0.0, None, author, reason))
 
     return routes
 
