@@ -201,6 +201,10 @@ def _document(account: str, why: Explanation) -> dict[str, Any]:
         "as_of": iso(why.as_of),
         "drivers": [{name: getattr(driver, name) for name in driver.__struct_fields__} for driver in why.drivers],
         "measures": [msgspec.to_builtins(one) | {"as_of": iso(one.as_of)} for one in why.measures],
+        "override": why.override
+        and why.override._asdict() | {n: iso(getattr(why.override, n)) for n in ("at", "until")},
+        "rollup": why.rollup and why.rollup._asdict(),
+        "sources": [one._asdict() | {"as_of": iso(one.as_of), "heard_at": iso(one.heard_at)} for one in why.sources],
     }
 
 
@@ -222,6 +226,10 @@ def _say(account: str, why: Explanation) -> None:
     answer.print(
         f"\n{why.confidence:.0%} of the scorecard rests on what is known; heard of: {', '.join(heard) or 'nobody'}"
     )
+    if why.override is not None and why.override.health is not None:
+        by, reason, until = plain(why.override.author), plain(why.override.reason), when(why.override.until)
+        answer.print(f"\nset by hand to {why.override.health:g} until {until} by {by}: {reason}")
+        answer.print(f"computed, it is {why.computed:.1f}")
     if why.rollup is not None:
         by = "by what they pay" if why.rollup.by == "value" else "on average"
         answer.print(f"\nwith its parts, {why.rollup.accounts} accounts {by}: {why.rollup.health:.1f}")
