@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from scoring.entries import Change, ledger
 from scoring.history import Compared, Judges
 from scoring.levers import levers
 from scoring.moved import Book, Moved, account_moved, book_moved
-from scoring.moves import Moments, between
+from scoring.moves import Moments, Read, between
 from scoring.reach import GOALS, Way, reach
 from scoring.scorer import Scorer, Scores
 from scoring.scorers import Scorers
@@ -296,6 +296,7 @@ class Answers:
                 read,
                 self.config.version,
                 scorer.version,
+                standing.card,
             )
             for scores, read in ((now, standing.values), (then, values))
         ]
@@ -380,7 +381,7 @@ def goal_of(said: str) -> Band | float:
         ) from None
 
 
-def _nobody(_config: str, _model: int, _names: Sequence[str], _values: Floats, _by_hand: Floats) -> None:
+def _nobody(_config: str, _model: int, _read: Read) -> None:
     """Both moments are judged alike."""
 
 

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from hub import Health
 from hub.store.questions.changes import Kept
 from scoring import loading
-from scoring.arrays import Codes, Floats
+from scoring.arrays import Codes
 from scoring.bands import NO_BAND
 from scoring.config import Config
-from scoring.moves import REST, Judge, Moments, Movement, between
+from scoring.families.segments import DEFAULT
+from scoring.moves import REST, Judge, Moments, Movement, Read, between
 from scoring.parts import Shapes
 from scoring.scorers import Scorers
 
@@ -45,21 +46,21 @@ class Judges:
         self._connection = connection
         self._known: dict[str, tuple[Config, Scorers] | None] = {config.version: (config, scorers)}
 
-    def __call__(
-        self, config: str, model: int, names: Sequence[str], values: Floats, by_hand: Floats
-    ) -> Moments | None:
+    def __call__(self, config: str, model: int, read: Read) -> Moments | None:
         """As `scoring.moves.Judge`."""
         if (found := self._of(config)) is None or (scorer := found[1].at(self._connection, model)) is None:
             return None
-        ours = [measure.name for measure in found[0].measures]
-        laid = np.full((len(values), len(ours)), np.nan)
+        ours, number = [measure.name for measure in found[0].measures], len(read.values)
+        laid = np.full((number, len(ours)), np.nan)
         for place, name in enumerate(ours):
-            if name in names:
-                laid[:, place] = values[:, names.index(name)]
-        nobody: Codes = np.full(len(values), NO_BAND, np.int8)
-        scores = scorer.score(laid, np.full(len(values), np.nan), nobody, by_hand)
-        base = np.full(len(values), scores.base)
-        return Moments(scores.health, base, scores.points, tuple(scores.names), laid, config, model)
+            if name in read.names:
+                laid[:, place] = read.values[:, read.names.index(name)]
+        nobody: Codes = np.full(number, NO_BAND, np.int8)
+        card = read.card if read.card < len(found[0].scorecard.cards) else DEFAULT
+        cards: Codes = np.full(number, card, np.int8)
+        scores = scorer.score(laid, np.full(number, np.nan), nobody, read.by_hand, cards)
+        base = np.full(number, scores.base)
+        return Moments(scores.health, base, scores.points, tuple(scores.names), laid, config, model, read.card)
 
     def measures(self, config: str) -> Config | None:
         """The scorecard of a version; None if nobody remembers it."""
@@ -103,8 +104,10 @@ def _read(connection: Connection, rows: Sequence[Kept]) -> list[tuple[Moments, i
     """For each row the moments it is among, and its place there."""
     found: dict[int, tuple[Moments, int]] = {}
     for shape, places, kept in Shapes(connection).read([row.parts for row in rows]):
-        for config, model in set(zip(kept["config"].tolist(), kept["model"].tolist(), strict=True)):
-            mine = np.flatnonzero((kept["config"] == config) & (kept["model"] == model)).tolist()
+        alike = [kept[name] for name in ("config", "model", "card")]
+        for config, model, card in set(zip(*(one.tolist() for one in alike), strict=True)):
+            here = (alike[0] == config) & (alike[1] == model) & (alike[2] == card)
+            mine = np.flatnonzero(here).tolist()
             group = Moments(
                 np.array([rows[places[one]].health for one in mine]),
                 kept["base"][mine],
@@ -113,6 +116,7 @@ def _read(connection: Connection, rows: Sequence[Kept]) -> list[tuple[Moments, i
                 kept["values"][mine].astype(np.float64),
                 config.decode(),
                 model,
+                card,
             )
             found.update({places[one]: (group, n) for n, one in enumerate(mine)})
     return [found.get(place) or (_named(row), 0) for place, row in enumerate(rows)]
@@ -134,7 +138,7 @@ def _named(row: Kept) -> Moments:
         np.empty((1, 0)),
         said.config_version,
         said.model_version,
-        {driver.name: driver.text for driver in said.drivers},
+        said={driver.name: driver.text for driver in said.drivers},
     )
 
 

@@ -319,4 +319,5 @@ def _live(now: Standing, config: Config) -> Moments:
         now.values,
         config.version,
         now.scorer.version,
+        now.card,
     )

@@ -13,14 +13,15 @@ and only the rest is the customer's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from scoring.arrays import Floats
 from scoring.drivers import CAP, FLOOR, OVERRIDE
+from scoring.families.segments import DEFAULT
 
 MODEL: Final = "model"
 SCORECARD: Final = "scorecard"
@@ -43,6 +44,7 @@ class Moments:
         values: (n, M) what the first M of `names` read; no columns where that is not known.
         config: version of the scorecard.
         model: version of the models.
+        card: code of the one they are weighed by, see `scoring.families.segments`.
         said: parts in words, by name, where their values are not known.
     """
 
@@ -53,6 +55,7 @@ class Moments:
     values: Floats
     config: str = ""
     model: int = 0
+    card: int = DEFAULT
     said: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -71,9 +74,18 @@ class Moments:
         return np.where(self.points[:, self.names.index(OVERRIDE)] != 0.0, self.health, np.nan)
 
 
-Judge = Callable[[str, int, Sequence[str], Floats, Floats], Moments | None]
-"""How values (n, M) of named measures would have been judged by scorecard and model of these versions, with what people
-set (n,). What is not named is unknown. None where that scorecard or model is not known any more."""
+class Read(NamedTuple):
+    """What is to be judged: values (n, M) of named measures, what people set (n,), and the card that weighs them."""
+
+    names: tuple[str, ...]
+    values: Floats
+    by_hand: Floats
+    card: int
+
+
+Judge = Callable[[str, int, Read], Moments | None]
+"""How that would have been judged by scorecard and model of these versions. What is not named is unknown. None where
+that scorecard or model is not known any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ def shares(at: Moments) -> Floats:
 
 def between(before: Moments, after: Moments, judge: Judge) -> Movement:
     """What moved n accounts from `before` to `after`, which hold the same accounts in the same order."""
-    alike = (before.config, before.model) == (after.config, after.model)
+    alike = (before.config, before.card, before.model) == (after.config, after.card, after.model)
     names, odds = _compared(before, after) if alike else _bridged(before, after, judge)
     return Movement(names, odds, odds * rise(before.health, after.health, odds.sum(axis=1))[:, None])
 
@@ -138,7 +150,7 @@ def _bridged(before: Moments, after: Moments, judge: Judge) -> tuple[tuple[str, 
     if (again := _again(before, after, judge)) is not None:
         names, odds = _compared(again, after)
         return _changed(names, odds, before, again, judge)
-    what = SCORECARD if before.config != after.config else MODEL
+    what = MODEL if (before.config, before.card) == (after.config, after.card) else SCORECARD
     return (what,), (log_odds(after.health) - log_odds(before.health))[:, None]
 
 
@@ -149,7 +161,7 @@ def _again(one: Moments, other: Moments, judge: Judge) -> Moments | None:
     lacking = [place for place, name in enumerate(other.measures) if name not in one.measures]
     names = (*one.measures, *(other.measures[place] for place in lacking))
     values = np.concatenate([one.values, other.values[:, lacking]], axis=1)
-    return judge(other.config, other.model, names, values, one.by_hand)
+    return judge(other.config, other.model, Read(names, values, one.by_hand, other.card))
 
 
 def _changed(
@@ -157,11 +169,11 @@ def _changed(
 ) -> tuple[tuple[str, ...], Floats]:
     """Add what judging otherwise alone did, between two judgements of the same values."""
     whole = log_odds(other.health) - log_odds(one.health)
-    if one.config == other.config:
+    if (one.config, one.card) == (other.config, other.card):
         return _with(names, odds, MODEL, whole)
     if one.model == other.model or not one.measures:
         return _with(names, odds, SCORECARD, whole)
-    halfway = judge(other.config, one.model, one.measures, one.values, one.by_hand)
+    halfway = judge(other.config, one.model, Read(one.measures, one.values, one.by_hand, other.card))
     card = whole if halfway is None else log_odds(halfway.health) - log_odds(one.health)
     return _with(*_with(names, odds, SCORECARD, card), MODEL, whole - card)
 

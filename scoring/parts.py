@@ -1,7 +1,7 @@
 """What the ledger keeps of a change: every part of the health, and what was measured, to the last digit.
 
 A message names the strongest few drivers, rounded; from these rows any two moments can be compared exactly. One is a
-structured row as a BLOB: 36 bytes, 8 for each part, 4 for each measure. Its first eight bytes name its `Shape`, which
+structured row as a BLOB: 37 bytes, 8 for each part, 4 for each measure. Its first eight bytes name its `Shape`, which
 `meta` describes, so that rows of an older scorecard stay readable.
 """
 
@@ -19,7 +19,8 @@ from sqlalchemy import Connection, select
 
 from hub.store import schema
 from hub.store.upserts import insert
-from scoring.arrays import Floats
+from scoring.arrays import Codes, Floats
+from scoring.families.segments import DEFAULT
 
 Rows = np.ndarray[Any, np.dtype[Any]]
 _META: Final = schema.meta
@@ -64,16 +65,19 @@ class Shape:
                 ("base", "<f8"),
                 ("model", "<i8"),
                 ("config", "S12"),
+                ("card", "i1"),
                 ("points", "<f8", (len(self.names),)),
                 ("values", "<f4", (self.measured,)),
             ]
         )
 
-    def rows(self, points: Floats, values: Floats, *, base: float, config: str, model: int) -> list[bytes]:
-        """Write (n, parts) points and (n, measures) values down, a BLOB for each of n."""
+    def rows(
+        self, points: Floats, values: Floats, *, base: float, config: str, model: int, cards: Codes | int = DEFAULT
+    ) -> list[bytes]:
+        """Write (n, parts) points and (n, measures) values down, a BLOB for each of n, with the card that weighs it."""
         out = np.empty(len(points), self.dtype)
         out["stamp"], out["base"], out["model"], out["config"] = self.stamp, base, model, config.encode()
-        out["points"] = points
+        out["card"], out["points"] = cards, points
         with np.errstate(over="ignore"):  # what no float32 holds is infinite: words call it unknown
             out["values"] = values
         size, whole = self.dtype.itemsize, out.tobytes()

@@ -91,6 +91,8 @@ def reach(standing: Standing, config: Config, goal: Band | float) -> Reach:
         unlike = list({way.values.tobytes(): way for way in reversed(ways)}.values())[::-1]  # two ways to say the same
         return Reach(there=False, ways=unlike[:_WAYS], nearest=None)
     best = float(ends.health.max())
+    if best <= float(standing.scores.health[0]):
+        return Reach(there=False, ways=[], nearest=None)
     close = [some for some, health in zip(subsets, ends.health.tolist(), strict=True) if health >= best - _CLOSE]
     return Reach(
         there=False, ways=[], nearest=search.way({lever.place: lever.steps[-1] for lever in close[0]}, close[0])

@@ -29,7 +29,22 @@ OTHER = config(
         }
     ],
 )
-CONFIGS = [PLAIN, LIMITED, OTHER]
+CARDS = config(
+    cards=[
+        {
+            "name": "large",
+            "when": {"plan": "enterprise"},
+            "dimensions": [
+                {
+                    "name": "support",
+                    "weight": 1,
+                    "measures": [{"measure": "nps", "weight": 1, "low": -100, "high": 100}],
+                }
+            ],
+        }
+    ]
+)
+CONFIGS = [PLAIN, LIMITED, OTHER, CARDS]
 SCORERS = {
     (one.version, number): Scorer(one, experienced(one, 300 * number, seed=number) if number else None)
     for one in CONFIGS
@@ -39,22 +54,24 @@ KEYS = list(SCORERS)
 BY_HAND = st.one_of(st.just(float("nan")), st.floats(0, 100), st.sampled_from([0.0, 50.0, 100.0]))
 
 
-def moments(key, values, by_hand=None):
+def moments(key, values, by_hand=None, card=-1):
     scorer, n = SCORERS[key], len(values)
     by_hand = np.full(n, np.nan) if by_hand is None else by_hand
-    scores = scorer.score(values, np.full(n, np.nan), np.full(n, -1, np.int8), by_hand)
-    return Moments(scores.health, np.full(n, scores.base), scores.points, tuple(scores.names), values, *key)
+    card = card if key[0] == CARDS.version else -1
+    cards = np.full(n, card, np.int8)
+    scores = scorer.score(values, np.full(n, np.nan), np.full(n, -1, np.int8), by_hand, cards)
+    return Moments(scores.health, np.full(n, scores.base), scores.points, tuple(scores.names), values, *key, card)
 
 
-def judge(version, model, names, values, by_hand):
+def judge(version, model, read):
     found = next((one for one in CONFIGS if one.version == version), None)
     if found is None or (version, model) not in SCORERS:
         return None
-    laid = np.full((len(values), len(found.measures)), np.nan)
+    laid = np.full((len(read.values), len(found.measures)), np.nan)
     for place, measure in enumerate(found.measures):
-        if measure.name in names:
-            laid[:, place] = values[:, list(names).index(measure.name)]
-    return moments((version, model), laid, by_hand)
+        if measure.name in read.names:
+            laid[:, place] = read.values[:, read.names.index(measure.name)]
+    return moments((version, model), laid, read.by_hand, read.card)
 
 
 def nobody(*_):
@@ -83,8 +100,8 @@ def test_the_parts_of_one_moment_sum_to_its_distance_from_the_base(values, key, 
 def test_what_moved_adds_up_across_models_scorecards_limits_and_a_persons_word(values, one, other, data):
     some = st.lists(BY_HAND, min_size=len(values), max_size=len(values))
     now = values[data.draw(st.permutations(range(len(values))))]
-    before = moments(one, values, np.array(data.draw(some)))
-    after = moments(other, now, np.array(data.draw(some)))
+    before = moments(one, values, np.array(data.draw(some)), data.draw(st.sampled_from([-1, 0])))
+    after = moments(other, now, np.array(data.draw(some)), data.draw(st.sampled_from([-1, 0])))
     for known in (judge, nobody):
         adds_up(before, after, between(before, after, known))
 
@@ -120,6 +137,16 @@ def test_another_scorecard_and_another_model_are_told_apart():
     assert parts.pop(MODEL) > 0.1
     assert parts.pop(SCORECARD) > 0.1
     assert max(parts.values()) < 1e-9
+
+
+def test_another_card_of_the_same_scorecard_is_the_scorecards_doing():
+    values = customers(np.random.default_rng(12), 20)
+    key = (CARDS.version, 1)
+    before, after = moments(key, values), moments(key, values, card=0)
+    movement = between(before, after, judge)
+    moved = {name for place, name in enumerate(movement.names) if np.abs(movement.points[:, place]).max() > 1e-9}
+    assert moved == {SCORECARD}
+    adds_up(before, after, movement)
 
 
 def test_what_only_the_new_scorecard_measures_is_the_scorecards_doing():
