@@ -45,7 +45,7 @@ def happened(number, accounts=60):
         connection="t",
         occurred_at=now - timedelta(minutes=number),
         received_at=now,
-        text="it does not work at all",
+        text="as agreed on the phone",
         value=float(number % 10),
     )
     return seal(event, "t", now)
