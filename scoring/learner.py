@@ -25,7 +25,7 @@ from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
-from scoring.model import DRAFT, EXPERTS, Model, decode, encode, fresh
+from scoring.model import DRAFT, EXPERTS, HALFWAY, Model, decode, encode, fresh
 from scoring.snapshots import Label
 
 _VERSIONS_KEPT: Final = 50
@@ -64,12 +64,16 @@ class Learner:
             return Step(duplicates=len(labels), dead=dead)
         _alone(connection)
         new.sort(key=lambda found: (found[0].matured_at, found[0].at, found[0].account))
+        early = [found for found in new if found[0].early]
+        whole = [found for found in new if not found[0].early]
         before = _draft(connection) or fresh(self._config)
-        after = taught(before, _lessons(new), self._config)
-        rows = [_row(label, before.version + 1) for label, _ in new]
+        after = taught(before, _lessons(whole), self._config, _lessons(early))
+        rows = [_row(label, before.version + 1) for label, _ in whole]
+        halves = [(label.account, label.at, label.matured_at) for label, _ in early]
 
         def write(connection: Connection) -> None:
             insert_rows(connection, insert(schema.labels), rows)
+            insert_rows(connection, insert(schema.early_labels), halves)
             self._store(connection, after)
 
         return Step(write=write, duplicates=len(labels) - len(new), dead=dead)
@@ -155,7 +159,7 @@ def _lessons(found: Sequence[_Found]) -> Iterator[Lessons]:
     for names, some in groupby(found, key=itemgetter(1)):
         labels = [label for label, _ in some]
         yield Lessons.of(
-            (*EXPERTS, MIX),
+            (*EXPERTS, MIX, HALFWAY),
             [label.predictions for label in labels],
             [label.lost for label in labels],
             [label.matured_at for label in labels],
@@ -165,20 +169,22 @@ def _lessons(found: Sequence[_Found]) -> Iterator[Lessons]:
 
 
 def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:
-    """Those whose (account, at) is not in the table, each once."""
-    table = schema.labels
-    wanted = {(label.account, label.at): (label, read) for label, read in reversed(labels)}
-    keys = sorted(wanted, key=lambda key: key[1])
-    for first in range(0, len(keys), _ASKED_AT_ONCE):
-        some = keys[first : first + _ASKED_AT_ONCE]
-        known = connection.execute(
-            select(table.c.account, table.c.at)
-            .where(table.c.account.in_({account for account, _ in some}))
-            .where(table.c.at.between(some[0][1], some[-1][1]))
-        )
-        for account, at in known:
-            wanted.pop((account, at), None)
-    return list(wanted.values())
+    """Those that were not taught before, each once: by (account, at), of whole horizons and of half of them."""
+    found = []
+    for table, early in ((schema.labels, False), (schema.early_labels, True)):
+        wanted = {(one.account, one.at): (one, read) for one, read in reversed(labels) if one.early is early}
+        keys = sorted(wanted, key=lambda key: key[1])
+        for first in range(0, len(keys), _ASKED_AT_ONCE):
+            some = keys[first : first + _ASKED_AT_ONCE]
+            known = connection.execute(
+                select(table.c.account, table.c.at)
+                .where(table.c.account.in_({account for account, _ in some}))
+                .where(table.c.at.between(some[0][1], some[-1][1]))
+            )
+            for account, at in known:
+                wanted.pop((account, at), None)
+        found += wanted.values()
+    return found
 
 
 def _row(label: Label, version: int) -> tuple[Any, ...]:

@@ -178,6 +178,10 @@ class MeasureSet:
             if any(field in own.get(name, ()) or field.partition(".")[0] == name for name in folded)
         ]
 
+    def ended_last(self, rows: Rows) -> float:
+        """When the newest of the outcome's events of a row (1,) was; 0: never."""
+        return self.marks.newest(rows.view(self.layout.view))
+
     def merge(self, into: Rows, other: Rows) -> None:
         """Make each row of `into` what it would be had it seen the events of `other` as well."""
         seen, theirs = into.view(self.layout.view), other.view(self.layout.view)

@@ -159,13 +159,15 @@ class Rescore:
         now = self._clock.wall()
         slots = self._affordable(self._due(now))
         labels = [] if self._by_events else snapshots.matured(connection, self._held, now, _SLICE)
-        if not len(slots) and not labels:
+        halves = [] if self._by_events else snapshots.matured(connection, self._held, now, _SLICE, early=True)
+        if not len(slots) and not labels and not halves:
             return None
         ids = self._accounts.ids(slots.tolist())
-        known = [label.account for label in labels if label.account in self._accounts]
+        known = [label.account for label in (*labels, *halves) if label.account in self._accounts]
         where = [*self._accounts.partitions[slots].tolist(), *(self._partition(account) for account in known)]
         work = self._work(connection, self._accounts.draft([*ids, *known], where))
         work.restate()
+        work.mature_half(halves)
         work.mature(labels)
         places = work.draft.at(ids)
         if len(places):
@@ -205,6 +207,7 @@ class Rescore:
 
     def _midnight(self, work: Work, midnight: float, partitions: Sequence[int]) -> None:
         """A day has ended in these partitions: labels, silence and snapshots of everybody there."""
+        work.mature_half(work.half_ripe(partitions, midnight))
         work.mature(work.ripe(partitions, midnight))
         here = np.isin(work.draft.partitions, list(partitions)) & (work.draft.rows["newest"] > 0.0)
         places = np.flatnonzero(here)
@@ -249,7 +252,7 @@ class Rescore:
             work.write(connection)
             overrides.write(connection, set_by_hand)
             sources.write(connection, heard)
-            snapshots.drop(connection, work.labels)
+            snapshots.taught(connection, work.labels)
             merged.clear()
             for event in joined:
                 merged.extend(

@@ -114,7 +114,9 @@ def history(values: Floats, where: Past, outcome: Outcome) -> Floats:
     again = np.clip(values[:, where.days] - 1.0, 0.0, where.window)
     last = np.where(again > 0.0, np.clip(age - values[:, where.silence] / unit, 0.0, age), 0.0)
     gone = values[:, where.silence] > where.window  # all that it did lies beyond what is kept: it came once, long ago
-    return np.column_stack([np.where(gone, 0.0, again), np.where(gone, 0.0, last), age])
+    found = np.column_stack([np.where(gone, 0.0, again), np.where(gone, 0.0, last), age])
+    found[np.isnan(values[:, [where.days, where.silence, where.tenure]]).any(axis=1)] = np.nan
+    return found
 
 
 def _odds(beliefs: Floats, history: Floats) -> Floats:

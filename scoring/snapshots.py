@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from hub.store import schema
 from hub.store.family import family
 from hub.streams.room import Message
 
 _TABLE: Final = schema.snapshots
+_ONE: Final = (_TABLE.c.account == bindparam("whose"), _TABLE.c.at == bindparam("when"))
 _predictions: Final = msgspec.json.Decoder(dict[str, float]).decode
 
 
@@ -28,6 +29,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         features: as `Scores.features` had them, in the order of `config_version`; all finite.
         predictions: probabilities by expert and of the `mix`, as predicted then.
         config_version: the measures and scorecard it was taken with.
+        early: whether only half the horizon has passed, and `lost` and `matured_at` are of that.
     """
 
     account: str
@@ -37,10 +39,11 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     features: list[float]
     predictions: dict[str, float]
     config_version: str
+    early: bool = False
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A snapshot in table `snapshots`; the outcome is in (at, due]."""
+    """A snapshot in table `snapshots`; the outcome is in (at, due], that of half the horizon in (at, half_due]."""
 
     account: str
     at: float
@@ -48,14 +51,16 @@ class Waiting(msgspec.Struct, frozen=True):
     features: bytes
     predictions: dict[str, float]
     config_version: str
+    half_due: float | None = None
 
-    def label(self, *, lost: bool) -> Label:
-        """What it teaches."""
+    def label(self, *, lost: bool, early: bool = False) -> Label:
+        """What it teaches, when all of its horizon or half of it has passed."""
         return Label(
             account=self.account,
             at=self.at,
-            matured_at=self.due,
+            matured_at=self.due if self.half_due is None or not early else self.half_due,
             lost=lost,
+            early=early,
             features=np.frombuffer(self.features, np.float32).tolist(),
             predictions=self.predictions,
             config_version=self.config_version,
@@ -69,6 +74,7 @@ def row_of(waiting: Waiting, partition: int, model_version: int) -> tuple[Any, .
         waiting.at,
         partition,
         waiting.due,
+        waiting.half_due,
         waiting.features,
         msgspec.json.encode(waiting.predictions).decode(),
         waiting.config_version,
@@ -76,8 +82,11 @@ def row_of(waiting: Waiting, partition: int, model_version: int) -> tuple[Any, .
     )
 
 
-def matured(connection: Connection, partitions: Collection[int], now: float, most: int | None = None) -> list[Waiting]:
-    """Snapshots of these partitions whose whole horizon has passed, oldest first."""
+def matured(
+    connection: Connection, partitions: Collection[int], now: float, most: int | None = None, *, early: bool = False
+) -> list[Waiting]:
+    """Snapshots of these partitions of whose horizon all, or half, has passed and was not taught; oldest first."""
+    due = _TABLE.c.half_due if early else _TABLE.c.due
     asked = (
         select(
             _TABLE.c.account,
@@ -86,34 +95,46 @@ def matured(connection: Connection, partitions: Collection[int], now: float, mos
             _TABLE.c.features,
             _TABLE.c.predictions,
             _TABLE.c.config_version,
+            _TABLE.c.half_due,
         )
-        .where(_TABLE.c.partition.in_(list(partitions)), _TABLE.c.due <= now)
-        .order_by(_TABLE.c.due, _TABLE.c.account)
+        .where(_TABLE.c.partition.in_(list(partitions)), due <= now)
+        .order_by(due, _TABLE.c.account)
         .limit(most)
     )
     return [
-        Waiting(row.account, row.at, row.due, bytes(row.features), _predictions(row.predictions), row.config_version)
+        Waiting(
+            row.account,
+            row.at,
+            row.due,
+            bytes(row.features),
+            _predictions(row.predictions),
+            row.config_version,
+            row.half_due,
+        )
         for row in connection.execute(asked)
     ]
 
 
-def happened(connection: Connection, waiting: Waiting, kinds: Sequence[str]) -> bool:
-    """Whether an event of these kinds lies within the horizon, by the archive: for a row that lost its mark."""
+def happened(connection: Connection, waiting: Waiting, kinds: Sequence[str], until: float) -> bool:
+    """Whether an event of these kinds lies behind the snapshot and not behind `until`, by the archive."""
     archive = schema.archive
     asked = select(archive.c.row).where(
         archive.c.account.in_(family(connection, waiting.account)),
         archive.c.occurred_at > waiting.at,
-        archive.c.occurred_at <= waiting.due,
+        archive.c.occurred_at <= until,
         archive.c.kind.in_(list(kinds)),
     )
     return connection.scalar(asked.limit(1)) is not None
 
 
-def drop(connection: Connection, labels: Sequence[Label]) -> None:
-    """Take matured snapshots out of the table: each teaches once."""
-    if labels:
-        gone = delete(_TABLE).where(_TABLE.c.account == bindparam("whose"), _TABLE.c.at == bindparam("when"))
-        connection.execute(gone, [{"whose": label.account, "when": label.at} for label in labels])
+def taught(connection: Connection, labels: Sequence[Label]) -> None:
+    """Each teaches once: take out those of whole horizons, and note those of half of them."""
+    mine = [{"whose": label.account, "when": label.at} for label in labels if not label.early]
+    if mine:
+        connection.execute(delete(_TABLE).where(*_ONE), mine)
+    halves = [{"whose": label.account, "when": label.at} for label in labels if label.early]
+    if halves:
+        connection.execute(update(_TABLE).where(*_ONE).values(half_due=None), halves)
 
 
 def message(label: Label) -> Message:

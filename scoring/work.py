@@ -198,6 +198,7 @@ class Work:
             base=scores.base,
             config=self.rules.config_version,
             model=scorer.version,
+            cards=judged.cards[moved],
         )
         told = zip(
             judged.places[moved].tolist(),
@@ -283,7 +284,9 @@ class Work:
             again = scorer.score(values[some], was[some], rows["band"][some], by_hand, cards)
             now[some], reached[some], base[some] = again.points, again.health, again.base
         names = tuple(judged.scores.names)
-        odds = shares(Moments(reached, base, now, names, values)) - shares(Moments(was, base, then, names, values))
+        both = np.concatenate([reached, was]), np.concatenate([base, base]), np.concatenate([now, then])
+        parts = shares(Moments(*both, names, np.empty((2 * len(rows), 0))))
+        odds = parts[: len(rows)] - parts[len(rows) :]
         worth = rise(was, health, log_odds(health) - log_odds(was))
         since, learned = odds * worth[:, None], (log_odds(health) - log_odds(reached)) * worth
         since[lost], learned[lost] = 0.0, (health - was)[lost]
@@ -308,28 +311,52 @@ class Work:
         for each in chosen.tolist():
             said = {name: round(float(chances[each]), 9) for name, chances in judged.scores.predictions.items()}
             at, partition = float(now[each]), int(self.draft.partitions[judged.places[each]])
-            due, features = at + self.rules.outcome.horizon, judged.scores.features[each].tobytes()
-            waiting = Waiting(accounts[each], at, due, features, said, self.rules.config_version)
+            horizon, features = self.rules.outcome.horizon, judged.scores.features[each].tobytes()
+            due, half_due = at + horizon, at + horizon / 2.0
+            waiting = Waiting(accounts[each], at, due, features, said, self.rules.config_version, half_due)
             self.snapshots.append((waiting, partition, judged.scorer.version))
         return taken
 
     def mature(self, waiting: Sequence[Waiting]) -> None:
         """Say what became of snapshots whose horizon has passed, each once."""
-        told = {(label.account, label.at) for label in self.labels}
+        told = {(label.account, label.at) for label in self.labels if not label.early}
         for one in waiting:
             if (one.account, one.at) in told:
                 continue
             place = self.draft.places.get(one.account)
             hit = None if place is None else self.rules.measures.ended(self.draft.rows[place : place + 1], one.at)
             if hit is None:
-                hit = snapshots.happened(self.connection, one, self.rules.outcome.kinds)
+                hit = snapshots.happened(self.connection, one, self.rules.outcome.kinds, one.due)
             self.labels.append(one.label(lost=hit != self.rules.outcome.silence))
+
+    def mature_half(self, waiting: Sequence[Waiting]) -> None:
+        """Say what became of snapshots by half of their horizon, each once."""
+        told = {(label.account, label.at) for label in self.labels if label.early}
+        for one in waiting:
+            if one.half_due is None or (one.account, one.at) in told:
+                continue
+            place = self.draft.places.get(one.account)
+            newest = None if place is None else self.rules.measures.ended_last(self.draft.rows[place : place + 1])
+            if newest is None or newest > one.half_due:  # whether another came before it, the row does not know
+                hit = snapshots.happened(self.connection, one, self.rules.outcome.kinds, one.half_due)
+            else:
+                hit = newest > one.at
+            self.labels.append(one.label(lost=hit != self.rules.outcome.silence, early=True))
 
     def ripe(self, partitions: Sequence[int], now: float) -> list[Waiting]:
         """Snapshots that have matured: those stored, and those of this very step."""
         mine = [one for one in self.snapshots if one[1] in partitions and one[0].due <= now]
         self.snapshots = [one for one in self.snapshots if one not in mine] if mine else self.snapshots
         return [*snapshots.matured(self.connection, partitions, now), *(one[0] for one in mine)]
+
+    def half_ripe(self, partitions: Sequence[int], now: float) -> list[Waiting]:
+        """Snapshots of whose horizon half has passed: those stored, and those of this very step."""
+        mine: list[Waiting] = []
+        for place, (one, partition, version) in enumerate(self.snapshots):
+            if partition in partitions and one.half_due is not None and one.half_due <= now:
+                mine.append(one)
+                self.snapshots[place] = (msgspec.structs.replace(one, half_due=None), partition, version)
+        return [*snapshots.matured(self.connection, partitions, now, early=True), *mine]
 
     def messages(self, names: Mapping[str, str]) -> list[Message]:
         """What topic `health` and the ledger get."""

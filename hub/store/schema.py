@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 5  # also the number of the newest step in `hub.store.migrations`
+VERSION = 6  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -218,11 +218,21 @@ snapshots = Table(
     Column("at", Double, primary_key=True),
     Column("partition", Integer, nullable=False),
     Column("due", Double, nullable=False, comment="when its horizon has passed"),
+    Column("half_due", Double, comment="when half of it has; None: it has, and was taught"),
     Column("features", LargeBinary, nullable=False, comment="float32s in the order of config_version"),
     Column("predictions", Text, nullable=False, comment="JSON: expert -> probability, as predicted then"),
     Column("config_version", String, nullable=False),
     Column("model_version", Integer, nullable=False),
     Index("snapshots_due", "partition", "due"),
+    Index("snapshots_half_due", "partition", "half_due"),
+)
+early_labels = Table(
+    "early_labels",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("matured_at", Double, nullable=False),
+    Index("early_labels_by_maturity", "matured_at"),
 )
 labels = Table(
     "labels",

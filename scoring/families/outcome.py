@@ -66,6 +66,10 @@ class Marks:
             return np.zeros(len(rows), bool)
         return np.asarray((rows["turns"][:, 0] > 0.0) & (rows["turns"][:, 0] >= rows["turns"][:, 1]))
 
+    def newest(self, row: Rows) -> float:
+        """When the newest of the outcome's events of one row (length 1) was; 0: never."""
+        return float(row["turns"][0, 0])
+
     def put(self, rows: Rows, at: Floats, period: Integers) -> None:
         """Mark each row at `at` (n,); the mark of `size` periods ago, long matured, makes room.
 

@@ -14,7 +14,7 @@ from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
-from scoring.model import EXPERTS, Model, fresh
+from scoring.model import EXPERTS, HALFWAY, Model, fresh
 from scoring.scorer import Scorer, Scores
 
 MEASURES = [
@@ -95,7 +95,9 @@ def outcomes(
     features: Sequence[Sequence[float]] = (),
 ) -> list[Lessons]:
     """Labels of customers of whom so much was predicted; nobody knows what they looked like, unless it is given."""
-    return [Lessons.of((*EXPERTS, MIX), said, lost, matured_at or range(len(lost)), names=names, features=features)]
+    return [
+        Lessons.of((*EXPERTS, MIX, HALFWAY), said, lost, matured_at or range(len(lost)), names=names, features=features)
+    ]
 
 
 def lessons(scorer: Scorer, values: Floats, lost: Sequence[bool] | Floats, at: float = 1.0) -> list[Lessons]:

@@ -102,7 +102,16 @@ class Room:
 
     @property
     def labels(self) -> list[Label]:
-        """Everything published to `labels`."""
+        """Everything published to `labels` whose whole horizon has passed."""
+        return [label for label in self._labels if not label.early]
+
+    @property
+    def halves(self) -> list[Label]:
+        """Everything published to `labels` of whose horizon half has passed."""
+        return [label for label in self._labels if label.early]
+
+    @property
+    def _labels(self) -> list[Label]:
         return [msgspec.json.decode(m.value, type=Label) for topic, m in self.published if topic is LABELS]
 
     def rows(self, statement: Any) -> list[Any]:

@@ -125,6 +125,22 @@ def test_a_label_is_taught_once_however_often_it_comes(database):
         assert connection.scalar(select(func.count()).select_from(schema.labels)) == 60
 
 
+def test_half_the_horizon_teaches_the_proxy_alone_and_once(database):
+    early = [
+        msgspec.structs.replace(label, early=True, matured_at=label.at + 30 * DAY) for label in _labels(2 * PORTION)
+    ]
+    learner = Learner(database, CONFIG)
+    assert _run(database, learner, _records(early)).duplicates == 0
+    assert _run(database, learner, _records(early)).duplicates == 2 * PORTION
+    learned, untaught = _draft(database), json.loads(encode(fresh(CONFIG)))
+    assert learned["early"] == 2 * PORTION
+    assert learned["proxy"]["bayes"]["weights"]
+    assert (learned["labels"], learned["seen"]) == (0, untaught["seen"])
+    assert learned["regressions"]["models"] == untaught["regressions"]["models"]
+    whole = [msgspec.structs.replace(label, early=False) for label in early[:10]]
+    assert _run(database, learner, _records(whole)).duplicates == 0
+
+
 def test_a_batch_is_taught_in_the_order_in_which_labels_matured(database):
     labels = _labels(50)
     shuffled = [labels[i] for i in np.random.default_rng(0).permutation(50)]

@@ -65,6 +65,36 @@ def test_a_snapshot_of_a_customer_who_leaves_waits_for_its_whole_horizon_too(wal
     assert all(label.matured_at == label.at + 60 * DAY for label in wall.labels)
 
 
+def test_half_the_horizon_teaches_too_and_its_label_says_so(wall):
+    wall.take([started()])
+    wall.pass_days(45)
+    assert wall.labels == []
+    assert len(wall.halves) in (2, 3)
+    assert all(label.matured_at == label.at + 30 * DAY and not label.lost for label in wall.halves)
+
+
+@pytest.mark.parametrize("also_before", [True, False])
+def test_where_the_row_knows_only_a_later_end_the_archive_tells_of_the_first_half(wall, also_before):
+    wall.take([started()])
+    wall.pass_days(10)
+    (snapshot,) = wall.rows(select(schema.snapshots.c.at))
+    wall.now = snapshot.at + 31 * DAY
+    before = [cancelled(snapshot.at + 10 * DAY)] if also_before else []
+    wall.take([*before, cancelled(wall.now)])
+    wall.pass_days(40)
+    assert {label.lost for label in wall.halves if label.at == snapshot.at} == {also_before}
+    assert {label.lost for label in wall.labels if label.at == snapshot.at} == {True}
+
+
+def test_labels_of_half_the_horizon_are_told_once_and_survive_a_restart(wall):
+    wall.take([started()])
+    wall.pass_days(33)
+    wall.start()
+    wall.pass_days(20)
+    moments = [label.at for label in wall.halves]
+    assert len(moments) == len(set(moments)) >= 3
+
+
 def test_of_a_customer_who_is_gone_nothing_is_predicted_until_it_returns(wall):
     wall.take([started(), cancelled(START + 1)])
     wall.pass_days(30)
@@ -157,7 +187,8 @@ def test_by_event_time_the_cut_of_the_log_does_not_change_what_is_learned(tmp_pa
         room = Room(tmp_path / str(cut), clock="event", now=START + 1_000 * DAY)
         for first in range(0, len(story), cut):
             room.take(story[first : first + cut])
-        told.append([(label.at, label.matured_at, label.lost, label.features) for label in room.labels])
+        found = [*room.labels, *room.halves]
+        told.append([(label.at, label.matured_at, label.lost, label.features) for label in found])
         room.close()
     assert len(told[0]) >= 5
     assert {lost for _, _, lost, _ in told[0]} == {True, False}
