@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "learner": "hub.cli.running:learner",
     "demo": "hub.cli.demo:demo",
     "import": "hub.cli.importing:import_file",
+    "evaluate": "hub.cli.evaluating:evaluate",
     "accounts": "hub.cli.look:accounts",
     "explain": "hub.cli.explaining:explain",
     "ledger": "hub.cli.supposing:ledger",

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Final
 import httpx
 import msgspec
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from hub.cli import context
 from hub.cli.output import Json, answer, aside, plain, print_json
+from hub.cli.progress import bar
 from hub.cli.running import stopping
 from hub.ingest.importing import Importer, Plan, Summary, load_map
 from hub.ingest.importing import Progress as Where
@@ -79,14 +80,14 @@ async def _import(settings: Settings, plan: Plan, file: Path) -> tuple[Summary, 
     with stopping() as stop:
         async with _scoring(settings) as scoring:
             importer = Importer(plan, file, scoring.intake, settings.data, lag=lambda: scoring.books().pending)
-            with _bar() as bar:
-                reading = asyncio.create_task(asyncio.to_thread(importer.run, _moves(bar), halt))
+            with bar() as shown:
+                reading = asyncio.create_task(asyncio.to_thread(importer.run, _moves(shown), halt))
                 stopped = asyncio.create_task(stop.wait())
                 await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 halt.set() if stopped.done() else stopped.cancel()
                 summary = await reading
                 if summary.finished:
-                    await _drain(scoring, bar, stop)
+                    await _drain(scoring, shown, stop)
             if not summary.finished:
                 return summary, None
             with scoring.database.read() as connection:
@@ -113,34 +114,23 @@ async def _scoring(settings: Settings) -> AsyncIterator[Engine | Beside]:
         yield beside
 
 
-async def _drain(scoring: Engine | Beside, bar: Progress, stop: asyncio.Event) -> None:
+async def _drain(scoring: Engine | Beside, shown: Progress, stop: asyncio.Event) -> None:
     """Wait until everything that was read is scored and learned."""
     pending = max(1, scoring.books().pending)
-    task = bar.add_task("scoring", total=pending, note="")
+    task = shown.add_task("scoring", total=pending, note="")
     while not stop.is_set() and not await scoring.drained(0.5):
-        bar.update(task, completed=pending - scoring.books().pending)
-    bar.update(task, completed=pending)
+        shown.update(task, completed=pending - scoring.books().pending)
+    shown.update(task, completed=pending)
 
 
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description:>8}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=aside,
-    )
-
-
-def _moves(bar: Progress) -> Callable[[Where], None]:
-    task: TaskID = bar.add_task("reading", total=None, note="")
+def _moves(shown: Progress) -> Callable[[Where], None]:
+    task: TaskID = shown.add_task("reading", total=None, note="")
 
     def move(where: Where) -> None:
         note = f"{where.counts.read:,} rows, {where.counts.events:,} events"
         if where.waiting:
             note += ", waiting for scoring"
-        bar.update(task, total=where.size, completed=where.taken, note=note)
+        shown.update(task, total=where.size, completed=where.taken, note=note)
 
     return move
 

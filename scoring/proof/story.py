@@ -144,21 +144,25 @@ class Told:
         happened = _count(whose, when, accounts, ends) > _count(whose, when, accounts, at)
         return ~happened if outcome.silence else happened
 
-    def lost_at(self, accounts: Integers, at: float, outcome: Outcome) -> Floats:
-        """(n,) when what loses a customer happened next after `at`; inf: never. Of silence, when its horizon began."""
+    def already(self, accounts: Integers, at: float, outcome: Outcome) -> Mask:
+        """(n,) whether accounts had been silent for a whole horizon at `at`: nobody needs a model to see that."""
+        if not outcome.silence:
+            return np.zeros(len(accounts), bool)
         whose, when = self._outcomes(outcome)
-        if outcome.silence:
-            before = _count(whose, when, accounts, at)
-            last = np.where(before > 0, when[np.maximum(_place(whose, when, accounts, at) - 1, 0)], at)
-            return np.where(self.lost(accounts, at, outcome), last, np.inf)
+        return _count(whose, when, accounts, at) == _count(whose, when, accounts, at - outcome.horizon)
+
+    def lost_at(self, accounts: Integers, at: float, outcome: Outcome) -> Floats:
+        """(n,) when accounts were lost; inf: never. Of silence, when it had lasted for a horizon, be it before `at`."""
+        whose, when = self._outcomes(outcome)
         after = _place(whose, when, accounts, at)
-        there = after < len(when)
-        safe = np.minimum(after, len(when) - 1)
-        return (
-            np.where(there & (whose[safe] == accounts), when[safe], np.inf)
-            if len(when)
-            else np.full(len(accounts), np.inf)
-        )
+        if outcome.silence:
+            seen = after > np.searchsorted(whose, accounts, "left")
+            last = np.where(seen, when[np.maximum(after - 1, 0)], at) if len(when) else np.full(len(accounts), at)
+            return np.where(self.lost(accounts, at, outcome), last + outcome.horizon, np.inf)
+        found = np.full(len(accounts), np.inf)
+        there = np.flatnonzero(after < np.searchsorted(whose, accounts, "right"))
+        found[there] = when[after[there]]
+        return found
 
     def _batch(self, some: slice) -> Batch:
         columns = {name: column[some] for name, column in self._columns.items()}

@@ -158,6 +158,25 @@ class Importer:
             return Preview(row.line, [], str(error))
         return Preview(row.line, [one.event for one in sealed], None)
 
+    def read(self, on_progress: Callable[[Progress], None] = lambda _progress: None) -> Iterator[list[Event]]:
+        """All events of the file, mapped and checked, some at a time; nothing is written.
+
+        Raises:
+            MalformedError: the file breaks off, or cannot be read further.
+        """
+        opened, rows = self._open(Place(0, 0))
+        counts = Counts()
+        try:
+            for part in self._parts(rows):
+                counts.read += part.read
+                counts.accepted += len(part.rows)
+                counts.rejected += len(part.rejected)
+                counts.events += len(part.events)
+                on_progress(Progress(counts, opened.taken, opened.size))
+                yield [one.event for one in part.events]
+        finally:
+            opened.close()
+
     def run(
         self,
         on_progress: Callable[[Progress], None] = lambda _progress: None,

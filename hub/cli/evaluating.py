@@ -1,0 +1,201 @@
+"""`evaluate`: how well would it have predicted? The past replayed point-in-time, beside who else predicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import typer
+from rich.progress import Progress
+
+from hub import settings as settings_of
+from hub.cli import context
+from hub.cli.output import Json, Styled, answer, aside, print_json, print_table
+from hub.cli.progress import bar
+from hub.ingest.importing import Importer, Plan, load_map
+from hub.registry import Registry
+from hub.sdk.errors import ConfigError, MalformedError
+from scoring.config import Config, Outcome, seconds
+from scoring.features import feature_names
+from scoring.loading import load as load_config
+from scoring.measures import MeasureSet
+from scoring.proof.prequential import Rival, play
+from scoring.proof.report import Report, document, report, table
+from scoring.proof.rivals import BOOSTING, LOGISTIC, RULE, Boosting, Logistic, Rule
+from scoring.proof.story import Story, Told
+from scoring.proof.suggest import Fact, suggested
+from scoring.recency import sign_of_life
+
+_WORDS: Final = {
+    "mixture": "what would have been shown",
+    RULE: "rule: the longer silent",
+    LOGISTIC: "logistic regression, weekly",
+    BOOSTING: "gradient boosting, weekly",
+}
+_MOST_TICKS: Final = 5_000
+
+
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON lines; plain, gz, xz or zst.", exists=True, dir_okay=False)],
+    *,
+    map_file: Annotated[Path, typer.Option("--map", help="YAML: which column is what.", exists=True, dir_okay=False)],
+    lost_after: Annotated[str, typer.Option(help="Silence after which a customer is lost, such as 60d.")] = "",
+    tick: Annotated[str, typer.Option(help="Time between two looks at everybody.")] = "7d",
+    kinds: Annotated[
+        list[str] | None, typer.Option(help="Kinds of events whose silence counts; all signs of life unless given.")
+    ] = None,
+    scoring: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of measures.yaml and scorecard.yaml; else what came with the map.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many customers can be visited at each look.", min=1)] = 50,
+    rivals: Annotated[bool, typer.Option(help="Compare with a rule and with models trained anew at each look.")] = True,
+    draws: Annotated[int, typer.Option(help="Of the bootstrap; 0: no intervals.", min=0, max=10_000)] = 200,
+    as_json: Json = False,
+) -> None:
+    """Prove how well it predicts: replay a file as it happened, and judge every prediction once its horizon is over.
+
+    At each look every customer gets a prediction by what was known then; labels teach when their whole horizon has
+    passed. Nothing is written. Without measures of its own a file is judged by measures made of its map.
+    """
+    plan = load_map(map_file)
+    config = _config(plan, map_file, scoring, lost_after=lost_after, tick=tick, kinds=kinds or [])
+    with bar() as progress:
+        told = _told(plan, file, config, progress)
+        if not len(told):
+            raise ConfigError(f"{file} has no events by {map_file}: `pulsehub import --dry-run` shows why")
+        outcome = config.scorecard.outcome
+        if (told.time[-1] - told.time[0]) / outcome.every > _MOST_TICKS:
+            raise ConfigError(f"--tick {tick} would look at everybody more than {_MOST_TICKS:,} times: make it longer")
+        task = progress.add_task("replaying", total=None, note="")
+        played = play(
+            told,
+            config,
+            _rivals(config) if rivals else [],
+            lambda done, ticks: progress.update(task, completed=done, total=ticks, note=f"{done} of {ticks} looks"),
+        )
+    found = report(played, told, outcome, top=top, draws=draws)
+    if as_json:
+        print_json(document(found))
+    else:
+        _say(found, outcome)
+
+
+def _config(
+    plan: Plan, map_file: Path, scoring: Path | None, *, lost_after: str, tick: str, kinds: list[str]
+) -> Config:
+    every, horizon = _duration("--tick", tick), _duration("--lost-after", lost_after) if lost_after else None
+    settings, _ = context.load()
+    folder = scoring or settings.scoring or _beside(map_file)
+    if folder is None:
+        if horizon is None:
+            raise ConfigError("say after how long a silence a customer is lost: --lost-after 60d")
+        facts = [
+            Fact(r.kind, amount=r.amount is not None, value=r.value is not None, contact=r.contact is not None)
+            for r in plan.events
+        ]
+        return suggested(facts, horizon=horizon, every=every, lost=kinds)
+    config = load_config(folder, Registry().measures())
+    was = config.scorecard.outcome
+    changed = was.model_dump() | {"every": every}
+    if horizon is not None:
+        silent = kinds or (was.kinds if was.silence else [])
+        if not silent:
+            raise ConfigError(
+                f"{folder} says that customers are lost by {', '.join(was.kinds)}:"
+                " to judge silence, say of what with --kinds"
+            )
+        changed |= {"horizon": horizon, "silence": True, "kinds": silent, "back": []}
+    outcome = Outcome.model_validate(changed)
+    return config.model_copy(update={"scorecard": config.scorecard.model_copy(update={"outcome": outcome})})
+
+
+def _beside(map_file: Path) -> Path | None:
+    """The measures that came with a map, as an import would take them."""
+    there = map_file.parent / "pulsehub.toml"
+    return settings_of.load({}, there)[0].scoring if there.is_file() else None
+
+
+def _duration(name: str, said: str) -> float:
+    found = seconds(said)
+    if not isinstance(found, float) or not 0.0 < found < np.inf:
+        raise ConfigError(f"{name} {said} is no time: write it as 60d, 12h or 2w")
+    return found
+
+
+def _told(plan: Plan, file: Path, config: Config, progress: Progress) -> Told:
+    story = Story(MeasureSet(config))
+    task = progress.add_task("reading", total=None, note="")
+    importer = Importer(plan, file, None, file.parent)  # type: ignore[arg-type]  # appends nothing
+    known: set[str] = set()
+
+    def move(where: object) -> None:
+        progress.update(task, completed=where.taken, total=where.size, note=f"{where.counts.events:,} events")  # type: ignore[attr-defined]
+
+    try:
+        for events in importer.read(move):
+            new = [event for event in events if not (event.id in known or known.add(event.id))]  # type: ignore[func-returns-value]
+            story.tell(new, [event.account for event in new])
+    except MalformedError as error:
+        aside.print(f"[yellow]◆[/] {file} could not be read to its end: {error}; judged is what came before")
+    return story.end()
+
+
+def _rivals(config: Config) -> list[Rival]:
+    names = feature_names([measure.name for measure in config.measures])
+    silence = sign_of_life(config.measures, config.scorecard.outcome)
+    found: list[Rival] = [Rule(names.index(silence))] if silence else []
+    found.append(Logistic())
+    try:
+        found.append(Boosting())
+    except (ImportError, OSError):
+        aside.print("gradient boosting is left out: `pip install lightgbm` adds it")
+    return found
+
+
+def _say(found: Report, outcome: Outcome) -> None:
+    what = f"{'no' if outcome.silence else ''} {' or '.join(outcome.kinds)}".strip()
+    answer.print(
+        f"{found.accounts:,} customers, looked at {found.ticks} times;"
+        f" lost: {what} within {outcome.horizon / 86_400:g} days.\n"
+        f"{found.labels:,} predictions came due and {found.pending:,} have not yet;"
+        f" the {found.compared:,} made since there are labels enough are compared."
+    )
+    if found.mixture.value("auc") is None:
+        answer.print(
+            "[yellow]insufficient labels[/]: at least 100, 10 of each kind, must come due before anything can be said"
+        )
+        return
+    answer.print()
+    print_table(
+        ("", "AUC", "log loss", "Brier", "ECE", "CPU s"),
+        [_row(name, one, found) for name, one in table(found).items()],
+        "",
+    )
+    shown = found.visits["mix"]
+    if shown.precision is not None and shown.usual is not None:
+        lead = "" if shown.lead_days is None else f", half of them seen {shown.lead_days:.0f} days or more before"
+        answer.print(
+            f"\nOf the {shown.top} likeliest at each look who were not lost already"
+            f" {shown.precision:.0%} were lost{lead}; of all of them {shown.usual:.0%}."
+        )
+    answer.print(
+        f"[dim]95 % intervals draw whole customers; what was learned takes {found.state_bytes / 1024:.0f} KB[/]"
+    )
+
+
+def _row(name: str, one: object, found: Report) -> tuple[object, ...]:
+    figures = one.figures  # type: ignore[attr-defined]
+    cells = []
+    for key in ("auc", "log_loss", "brier", "ece"):
+        figure = figures[key]
+        spread = "" if figure.low is None else f" [dim]{figure.low:.3f}–{figure.high:.3f}[/]"
+        cells.append(Styled("–" if figure.value is None else f"{figure.value:.3f}{spread}"))
+    cpu = found.cpu_s.get(name)
+    label = _WORDS.get(name, f"expert {name}, weight {found.weights.get(name, 0.0):.0%}")
+    return (Styled(f"[bold]{label}[/]") if name == "mixture" else label, *cells, "" if cpu is None else f"{cpu:.1f}")
