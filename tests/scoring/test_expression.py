@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import sys
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -67,6 +70,47 @@ def test_anything_else_is_refused_and_nothing_of_it_runs(written):
 def test_what_is_no_arithmetic_of_ours_is_refused(written):
     with pytest.raises(ValueError, match="is no value; write it with amount"):
         reading(written)
+
+
+class Littering:
+    """Its end takes a while, so that a thread is interrupted wherever the collector runs."""
+
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        sum(range(200))
+
+
+@pytest.fixture
+def tidy():
+    """A collector that runs all the time, in the middle of whatever is made."""
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(5)
+    sys.setswitchinterval(1e-6)
+    yield
+    gc.set_threshold(*before)
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("tidy")
+def test_many_threads_may_read_at_once():
+    wrong = []
+
+    def read(number):
+        try:
+            for again in range(400):
+                Littering()
+                reading(f"value + {number} * {again} - (properties.seats / {again + 1})")
+        except Exception as error:  # noqa: BLE001 - whatever a thread meets is told by the test's own
+            wrong.append(error)
+
+    threads = [threading.Thread(target=read, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
