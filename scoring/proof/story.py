@@ -15,6 +15,7 @@ from scoring.config import Outcome
 from scoring.entities import Things, kind_of
 from scoring.measures import MeasureSet
 from scoring.rows import Rows, lay, picked
+from scoring.sentiment.noting import noted_once
 
 _CHUNK: Final = 50_000  # events that are laid out together
 
@@ -56,8 +57,8 @@ class Story:
         self.accounts: list[str] = []
 
     def tell(self, events: Sequence[Event], accounts: Sequence[str]) -> None:
-        """Add events and the account of each; an event that comes twice counts twice."""
-        self._events += events
+        """Add events and the account of each; an event that comes twice counts twice. Texts are read by their words."""
+        self._events += map(noted_once, events)
         self._whose += accounts
         if len(self._events) >= _CHUNK:
             self._lay()

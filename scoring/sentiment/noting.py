@@ -29,6 +29,11 @@ def noted(event: Event, learned: Learned | None = None) -> Event:
     return msgspec.structs.replace(event, properties=facts)
 
 
+def noted_once(event: Event) -> Event:
+    """The event as it was noted, if it was: an archived reading stands; else read by its words alone."""
+    return noted(event) if math.isnan(polarity(event)) else event
+
+
 def polarity(event: Event) -> float:
     """What was noted of an event's text, -1 to 1; NaN where nothing was."""
     told = event.properties.get(POLARITY) if event.text else None

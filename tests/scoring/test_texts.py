@@ -15,9 +15,10 @@ from scoring import archive, texts, tutoring
 from scoring.accounts import measures_of
 from scoring.clock import DAY
 from scoring.learner import Learner
+from scoring.proof.story import Story
 from scoring.sentiment.learned import State
 from scoring.sentiment.lessons import A_DAY
-from scoring.sentiment.noting import noted, polarity
+from scoring.sentiment.noting import noted, noted_once, polarity
 from scoring.sentiment.reading import read
 from scoring.tutoring import Tutor
 from tests.scoring.room import START, Room, event
@@ -235,10 +236,29 @@ def test_the_learner_teaches_between_its_labels(room):
     assert (Tutor.name, Tutor.topic) == (Learner.name, Learner.topic)
 
 
+def test_a_past_that_is_told_for_a_proof_is_read_as_the_room_reads_it(room):
+    said = [reply(ANGRY, START), reply("Perfect, thank you so much!", START + DAY)]
+    room.now += 2 * DAY
+    room.take(said)
+    measures = measures_of(room.config, room.rescore._scorers.names)
+    story = Story(measures)
+    story.tell(said, ["acc_1", "acc_1"])
+    last = list(story.end().ticks([room.now]))[-1]
+    place = [measure.name for measure in measures.measures].index("tone")
+    assert last.values[0, place] == pytest.approx(room.measures(at=last.at)["tone"])
+
+
 def test_a_hostile_text_is_read_like_any_other(room):
     hostile = ["\n" * 100_000, "<a " * 50_000, "\u202e\U0001f600" * 10_000, "a" * 100_000, "{n}%s[/b]"]
     room.take([reply(text, START + place, id=f"h{place}") for place, text in enumerate(hostile)])
     assert (room.applied, room.dead) == (len(hostile), [])
+
+
+def test_what_was_noted_once_is_not_read_again():
+    was = noted(reply("what a pukka flange"))
+    other = msgspec.structs.replace(was, properties=was.properties | {"polarity": 0.5})
+    assert noted_once(other) is other
+    assert polarity(noted_once(reply(ANGRY))) == read(ANGRY).polarity
 
 
 def test_a_text_that_says_nothing_leaves_its_event_as_it_is():
