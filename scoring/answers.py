@@ -391,7 +391,15 @@ def _alike(one: float, other: float) -> bool:
 
 def _step(measure: Measure, now: float, then: float) -> Step:
     value = None if math.isnan(then) else then
-    return Step(measure.name, plain(measure), words(measure, now), words(measure, then), value, measure.actionable)
+    return Step(measure.name, plain(measure), _reads(measure, now), _reads(measure, then), value, measure.actionable)
+
+
+def _reads(measure: Measure, value: float) -> str:
+    return f"{plain(measure)}: {_lacking(measure)}" if math.isnan(value) else words(measure, value)
+
+
+def _lacking(measure: Measure) -> str:
+    return "never yet" if measure.family in ("recency", "tenure") else "not known"
 
 
 def _dial(measure: Measure, value: float) -> Dial:
@@ -406,7 +414,7 @@ def _dial(measure: Measure, value: float) -> Dial:
         measure.unit,
         measure.dimension,
         shown,
-        words(measure, value),
+        _lacking(measure) if math.isnan(value) else words(measure, value),
         most,
         1.0 if whole else 0.01,
         measure.actionable,

@@ -181,6 +181,27 @@ def test_another_scorecard_is_a_driver_of_its_own(room):
     assert total(change.shares) == pytest.approx(change.health - change.was, abs=1e-9)
 
 
+def test_who_is_weighed_by_another_card_moved_by_that(room):
+    whole = room.config.model_dump()
+    support = [one for one in whole["scorecard"]["dimensions"] if one["name"] == "support"]
+    card = {"name": "large", "when": {"plan": ["enterprise"]}, "dimensions": support}
+    room.config = type(room.config).model_validate(whole | {"scorecard": whole["scorecard"] | {"cards": [card]}})
+    room.start()
+    lived(room)
+    since = room.now
+    room.now += HOUR
+    told = {"account": "acme:customer:acc_1", "properties": {"name": "Acme", "plan": "enterprise"}}
+    room.take([event("account.updated", room.now, **told)])
+    change = ledger(room)[0]
+    assert change.at == room.now
+    assert change.shares[0].by == "scorecard"
+    assert total(change.shares) == pytest.approx(change.health - change.was, abs=1e-9)
+    found = book(room, since)
+    assert found.parts[0].name == "scorecard"
+    assert math.fsum(part.points for part in found.parts) == pytest.approx(found.health - found.was, abs=1e-9)
+    assert moved(room, since).shares[0].by == "scorecard"
+
+
 def test_the_ledger_is_followed_to_its_end_and_back_to_a_moment(room):
     lived(room)
     room.pass_days(9)

@@ -31,6 +31,9 @@ def pages(ids):
         "account-things": f"{one}?tab=things",
         "account-deliveries": f"{one}?tab=deliveries",
         "account-ledger": f"{one}?tab=ledger",
+        "account-moved": f"{one}/moved?since=30d",
+        "account-what-if": f"{one}/what-if?m.urgent_tickets=0&events=meeting.held",
+        "moved": "/moved?since=7d",
         "account-hostile": f"/accounts/{quote(ids[-1])}" if ids else "",
         "dead-letter": f"/dead-letters/{quote('stripe/events:3:4', safe='')}",
     }

@@ -60,6 +60,7 @@ def paths(ids):
         f"{one}/moved?since=30d",
         f"{one}/what-if?to=80&m.urgent_tickets=0&events=meeting.held",
         f"/accounts/{ids[-1]}/moved?since=90d",
+        "/moved?since=7d",
         "/moved?since=90d",
         "/streams",
         "/deliveries",
