@@ -130,3 +130,14 @@ def strongest(
         text = said.get(place) or said.setdefault(place, words(part, values[place]))
         drivers.append(Driver(part.name, text, round(points[place], 2), part.dimension))
     return drivers, math.fsum(points) - math.fsum([driver.points for driver in drivers])
+
+
+def others(rest: float, learned: float) -> list[Driver]:
+    """What moved health and is no measure's: a newer model, or a scorecard that weighs otherwise.
+
+    Args:
+        rest: points that no part moved.
+        learned: points of them that a newer model moved.
+    """
+    named = (("model", SPECIAL["model"], learned), ("scorecard", "the scorecard weighs otherwise", rest - learned))
+    return [Driver(name, text, round(points, 2)) for name, text, points in named if abs(points) >= _LEAST]

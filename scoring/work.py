@@ -23,7 +23,7 @@ from scoring.bands import BANDS, LEFT, NO_BAND
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Outcome
-from scoring.drivers import SPECIAL
+from scoring.drivers import others
 from scoring.entities import Things
 from scoring.ledger import row_of
 from scoring.measures import MeasureSet
@@ -33,7 +33,6 @@ from scoring.scorer import Scorer, Scores
 from scoring.scorers import Scorers
 from scoring.snapshots import Label, Waiting
 
-MODEL: Final = "model"
 LEAST: Final = 0.5
 """Points of health below which a change is not worth a row."""
 _NAMED: Final = 6
@@ -238,7 +237,7 @@ class Work:
             movers: list[Driver] = []
             if was is not None:
                 movers, _ = scorer.say(values, changes, _MOVERS, said, card)
-                movers += _others(health - was - math.fsum(changes), taught)
+                movers += others(health - was - math.fsum(changes), taught)
                 movers.sort(key=lambda driver: -abs(driver.points))
             self.healths.append(
                 Health(
@@ -396,13 +395,3 @@ class Work:
             ],
         )
         insert_rows(connection, SNAPSHOT, [snapshots.row_of(*taken) for taken in self.snapshots])
-
-
-def _others(rest: float, learned: float) -> list[Driver]:
-    """What moved health and is no measure's: a newer model, or a scorecard that weighs otherwise."""
-    found = []
-    if abs(learned) >= _SHOWN:
-        found.append(Driver(MODEL, SPECIAL[MODEL], round(learned, 2)))
-    if abs(rest - learned) >= _SHOWN:
-        found.append(Driver("scorecard", "the scorecard weighs otherwise", round(rest - learned, 2)))
-    return found

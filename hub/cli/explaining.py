@@ -11,7 +11,7 @@ from hub.cli.asking import Asking, asking, between, document, print_outcome, pri
 from hub.cli.look import find
 from hub.cli.output import Json, Styled, answer, band, iso, plain, print_json, print_table, when
 from hub.sdk.errors import ConfigError, HubError
-from scoring.answers import goal_of, pairs, where
+from scoring.asked import goal_of, pairs, where
 from scoring.explain import Explanation
 from scoring.explain import explain as explain_account
 from scoring.moved import Book, Moved, Mover

@@ -13,7 +13,7 @@ from hub.cli.output import Json, Styled, answer, band, plain, print_json, print_
 from hub.sdk.errors import ConfigError
 from hub.store.questions.paging import CursorError
 from hub.web import words
-from scoring.answers import pairs
+from scoring.asked import pairs
 from scoring.entries import Change
 from scoring.what_if import Question
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from hub.store.questions.paging import CursorError
 from hub.web.page import Site
 from hub.web.refusal import RefusedError
-from scoring.answers import Answers, NoHealthError, pairs, where
+from scoring.answers import Answers, NoHealthError
+from scoring.asked import pairs, where
 from scoring.periods import period
 from scoring.what_if import AskedWrongError
 

@@ -9,7 +9,8 @@ from sqlalchemy import delete, select, update
 
 from hub.store import schema
 from hub.store.questions.paging import CursorError
-from scoring.answers import Answers, NoHealthError, goal_of, where
+from scoring.answers import Answers, NoHealthError
+from scoring.asked import goal_of, where
 from scoring.clock import DAY
 from scoring.what_if import AskedWrongError, Question
 from tests.scoring.room import START, Room, event

@@ -11,7 +11,7 @@ from hub.web.api import explained, shapes
 from hub.web.api.parameters import Cursor, Limit, Reference
 from hub.web.page import Site
 from hub.web.pages.account import find
-from scoring.answers import goal_of
+from scoring.asked import goal_of
 from scoring.what_if import Question
 
 _When = Query(max_length=60, description="monday, yesterday, 7d, 2026-03-01, 2026-03-01T10:00Z (UTC)")

@@ -14,7 +14,7 @@ from hub.web.pages.account import find
 from hub.web.refusal import RefusedError
 from hub.web.svg.bars import bars
 from hub.web.words import signed
-from scoring.answers import pairs, where
+from scoring.asked import pairs, where
 from scoring.moved import Book, Part
 from scoring.what_if import AskedWrongError
 from scoring.why import BECAUSE, Share
