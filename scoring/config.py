@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,7 +26,8 @@ from hub import Scalar
 from scoring import expression
 from scoring.conditions import checked
 
-_MOST_PENDING = 60
+MOST_PENDING: Final = 60
+"""Snapshots of a customer that can wait at once."""
 _DAY = 86_400.0
 _LONGEST_EXACT = 92 * _DAY
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -248,8 +249,8 @@ class Outcome(_Data):
     def _bounded(self) -> Self:
         if not math.isfinite(self.horizon) or not math.isfinite(self.every):
             raise ValueError("outcome: horizon and every must end some day")
-        if self.horizon > _MOST_PENDING * self.every:
-            raise ValueError(f"outcome: at most {_MOST_PENDING} snapshots can wait at once; make `every` longer")
+        if self.horizon > MOST_PENDING * self.every:
+            raise ValueError(f"outcome: at most {MOST_PENDING} snapshots can wait at once; make `every` longer")
         return self
 
 

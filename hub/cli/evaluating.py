@@ -16,7 +16,7 @@ from hub.cli.progress import bar
 from hub.ingest.importing import Importer, Plan, load_map
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, MalformedError
-from scoring.config import Config, Outcome, seconds
+from scoring.config import MOST_PENDING, Config, Outcome, seconds
 from scoring.features import feature_names
 from scoring.loading import load as load_config
 from scoring.measures import MeasureSet
@@ -95,6 +95,7 @@ def _config(
     if folder is None:
         if horizon is None:
             raise ConfigError("say after how long a silence a customer is lost: --lost-after 60d")
+        _bounded(horizon, every, tick)
         facts = [
             Fact(r.kind, amount=r.amount is not None, value=r.value is not None, contact=r.contact is not None)
             for r in plan.events
@@ -111,8 +112,14 @@ def _config(
                 " to judge silence, say of what with --kinds"
             )
         changed |= {"horizon": horizon, "silence": True, "kinds": silent, "back": []}
+    _bounded(horizon or was.horizon, every, tick)
     outcome = Outcome.model_validate(changed)
     return config.model_copy(update={"scorecard": config.scorecard.model_copy(update={"outcome": outcome})})
+
+
+def _bounded(horizon: float, every: float, tick: str) -> None:
+    if horizon > MOST_PENDING * every:
+        raise ConfigError(f"--tick {tick} looks more than {MOST_PENDING} times within the horizon: make it longer")
 
 
 def _beside(map_file: Path) -> Path | None:

@@ -1,0 +1,93 @@
+"""`evaluate`: what a file of the past proves, right and wrong."""
+
+import csv
+import json
+
+import pytest
+
+from tests.e2e.kit import pulsehub
+from tests.proof.past import orders
+
+MAP = """
+connection: shop
+events:
+  - kind: invoice.paid
+    account: "shop:customer:{who}"
+    occurred_at: when
+    amount: sum
+    currency: EUR
+"""
+ASKED = ("--lost-after", "28d", "--tick", "7d", "--draws", "20")
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("past")
+    with (folder / "orders.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["who", "when", "sum"])
+        rows.writerows([account, one.occurred_at.isoformat(), "10.00"] for one, account in orders(80, 250))
+    (folder / "map.yaml").write_text(MAP)
+    return folder
+
+
+def _evaluate(past, data, *more, status=0, file="orders.csv"):
+    ended = pulsehub(data, "evaluate", past / file, "--map", past / "map.yaml", *more)
+    assert ended.returncode == status, ended.stderr
+    return ended
+
+
+def test_every_expert_stands_beside_the_mix_and_who_else_predicts(past, tmp_path):
+    told = json.loads(_evaluate(past, tmp_path / "data", *ASKED, "--json").stdout)
+    assert {"auc", "log_loss", "brier", "ece", "labels"} <= told["mixture"].keys()
+    assert {"scorecard", "recency", "sgd", "adagrad", "bayes", "bg_nbd", "proxy"} <= told["experts"].keys()
+    assert set(told["baselines"]) == {"rule", "logistic_weekly", "gradient_boosting_weekly"}
+    assert told["mixture"]["labels"] == told["baselines"]["rule"]["labels"]
+    assert told["cpu_s"]["mixture"] > 0
+    assert not (tmp_path / "data").exists()  # it only looks
+
+
+def test_people_get_a_table(past, tmp_path):
+    said = _evaluate(past, tmp_path / "data", *ASKED, "--no-rivals").stdout
+    assert "what would have been shown" in said
+    assert "lost: no invoice.paid within 28 days" in said
+    assert "gradient boosting" not in said
+
+
+def test_measures_of_ones_own_are_judged(past, tmp_path):
+    folder = tmp_path / "scoring"
+    folder.mkdir()
+    (folder / "measures.yaml").write_text(
+        '[{name: silence, family: recency, kinds: [invoice.paid], dimension: any, label: "{n}", direction: down}]'
+    )
+    (folder / "scorecard.yaml").write_text(
+        "dimensions: [{name: any, weight: 1, measures: [{measure: silence, weight: 1, low: 60, high: 0}]}]\n"
+        "outcome: {kinds: [invoice.paid], silence: true, horizon: 28d, every: 7d}"
+    )
+    told = json.loads(
+        _evaluate(past, tmp_path / "data", "--scoring", folder, "--draws", "0", "--no-rivals", "--json").stdout
+    )
+    assert told["experts"]["bg_nbd"]["auc"] is not None
+    assert told["mixture"]["interval_95"] == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), "--lost-after 60d"),
+        (("--lost-after", "soon"), "--lost-after soon is no time"),
+        (("--lost-after", "28d", "--tick", "1m"), "make it longer"),
+        (("--lost-after", "28d", "--tick", "forever"), "--tick forever is no time"),
+        (("--lost-after", "28d", "--top", "0"), "--top"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_would_be_right(past, tmp_path, more, said):
+    ended = _evaluate(past, tmp_path / "data", *more, status=2)
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_file_of_which_the_map_makes_nothing_is_said_to_be_empty(past, tmp_path):
+    (past / "empty.csv").write_text("who,when,sum\n")
+    ended = _evaluate(past, tmp_path / "data", *ASKED, status=2, file="empty.csv")
+    assert "has no events" in ended.stderr
