@@ -170,7 +170,7 @@ def _lessons(found: Sequence[_Found]) -> Iterator[Lessons]:
 
 def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:
     """Those that were not taught before, each once: by (account, at), of whole horizons and of half of them."""
-    found = []
+    found: list[_Found] = []
     for table, early in ((schema.labels, False), (schema.early_labels, True)):
         wanted = {(one.account, one.at): (one, read) for one, read in reversed(labels) if one.early is early}
         keys = sorted(wanted, key=lambda key: key[1])

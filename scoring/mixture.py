@@ -85,7 +85,7 @@ class Mixture(msgspec.Struct):
             weight: how much of a label each is, more than 0 and at most 1.
         """
         heard = ~np.isnan(opinions)
-        awake, some = heard.any(axis=0), heard.any(axis=1)
+        awake, some = np.asarray(heard.any(axis=0)), np.asarray(heard.any(axis=1))
         if not some.any():
             return
         names = [name for name, one in zip(self.weights, awake.tolist(), strict=True) if one]

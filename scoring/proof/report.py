@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -125,7 +125,7 @@ def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int
 
 def document(found: Report) -> dict[str, object]:
     """As JSON has it: the numbers of each by their names, the intervals beside them."""
-    plain = msgspec.to_builtins(found)
+    plain: dict[str, object] = msgspec.to_builtins(found)
     plain |= {
         "experts": {name: _flat(one) for name, one in found.experts.items()},
         "mixture": _flat(found.mixture)
@@ -199,7 +199,7 @@ def _spans(heard: list[Snapshots]) -> list[Span]:
     return spans
 
 
-def _joined(parts: Iterable[np.ndarray], kind: type) -> np.ndarray:  # type: ignore[type-arg]
+def _joined(parts: Iterable[Any], kind: type) -> Any:
     found = [*parts]
     return np.concatenate(found) if found else np.zeros(0, kind)
 

@@ -124,14 +124,13 @@ class Told:
         for at in moments:
             end = int(np.searchsorted(self.time, at, "right"))
             if end > told:
-                batch = self._batch(slice(told, end))
+                batch, places = self._batch(slice(told, end))
                 said_then = said
                 while said < len(self._things) and self._things[said][0] <= at:
                     said += 1
                 if some := self._things[said_then:said]:
-                    names = [self.accounts[place] for place in batch.accounts]
-                    batch = batch.changed(things.change([e for _, e, _ in some], [a for _, _, a in some], names))
-                places = np.asarray(batch.accounts)
+                    told_of = [event for _, event, _ in some], [account for _, _, account in some]
+                    batch = batch.changed(things.change(*told_of, batch.accounts))
                 lay(rows, places, self.measures.fold(picked(rows, places), batch))
                 told = end
             known = np.flatnonzero(self._born <= at)
@@ -150,7 +149,8 @@ class Told:
         if not outcome.silence:
             return np.zeros(len(accounts), bool)
         whose, when = self._outcomes(outcome)
-        return _count(whose, when, accounts, at) == _count(whose, when, accounts, at - outcome.horizon)
+        silent: Mask = _count(whose, when, accounts, at) == _count(whose, when, accounts, at - outcome.horizon)
+        return silent
 
     def lost_at(self, accounts: Integers, at: float, outcome: Outcome) -> Floats:
         """(n,) when accounts were lost; inf: never. Of silence, when it had lasted for a horizon, be it before `at`."""
@@ -165,7 +165,8 @@ class Told:
         found[there] = when[after[there]]
         return found
 
-    def _batch(self, some: slice) -> Batch:
+    def _batch(self, some: slice) -> tuple[Batch, Integers]:
+        """Some events, and the places of the accounts that they touch."""
         columns = {name: column[some] for name, column in self._columns.items()}
         order = np.argsort(columns["account"], kind="stable")
         account = columns.pop("account")[order]
@@ -173,7 +174,9 @@ class Told:
         index = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(account))))
         plain = {name: columns.pop(name)[order] for name in ("code", "time", "amount", "value", "person")}
         numbers = {name: column[order] for name, column in columns.items()}
-        return Batch(accounts=account[starts], index=index, starts=starts, numbers=numbers, **plain)  # type: ignore[arg-type]  # places stand for names
+        places: Integers = account[starts]
+        names = [self.accounts[place] for place in places.tolist()]
+        return Batch(accounts=names, index=index, starts=starts, numbers=numbers, **plain), places
 
     def _outcomes(self, outcome: Outcome) -> tuple[Integers, Floats]:
         """Account and time of the events that tell, by account and then by time."""
