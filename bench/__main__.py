@@ -14,10 +14,10 @@ from typing import Final
 
 from bench.result import Result
 
-NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages", "sentiment")
+NAMES: Final = ("path", "ingest", "latency", "start", "memory", "pages", "sentiment", "learning")
 
 
-ASKED: Final = ("peers", "scale", "webhook")
+ASKED: Final = ("peers", "scale", "webhook", "evaluate")
 """Only when they are named: `peers` and `scale` start servers and take long; `peers` installs what others made."""
 _WIDEST: Final = 40  # letters of a unit; what is longer is a sentence
 Measure = Callable[..., list[Result]]

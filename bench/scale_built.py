@@ -158,7 +158,8 @@ def _hot(pattern: Pattern, events: int, partitions: int, last: dict[int, int]) -
     account = account_of(HOT)
     partition = partition_of(account.encode(), partitions)
     happened = _event(_renamed(pattern.rows["archive"][-1][6], pattern, HOT, account))
-    moved = _health(_renamed(pattern.rows["ledger"][-1][8], pattern, HOT, account))
+    *_, message, parts = pattern.rows["ledger"][-1]
+    moved = _health(_renamed(message, pattern, HOT, account))
     end = time.time() - _LAST
     for first in range(0, events, _PIECE):
         out: dict[str, list[Row]] = {table.name: [] for table in _TABLES}
@@ -173,7 +174,7 @@ def _hot(pattern: Pattern, events: int, partitions: int, last: dict[int, int]) -
             bands = ("steady", "steady")
             said = msgspec.structs.replace(moved, at=at, was=was, health=health, band=bands[0], was_band=bands[1])
             message = msgspec.json.encode(said)
-            out["ledger"].append((partition, last[partition], account, at, health, was, *bands, message))
+            out["ledger"].append((partition, last[partition], account, at, health, was, *bands, message, parts))
         yield out
 
 

@@ -24,7 +24,7 @@ from hub.streams.topics import LABELS, TopicSpec
 from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
-from scoring.lessons import MIX, Lessons
+from scoring.lessons import MIX, Lessons, Waiting
 from scoring.model import DRAFT, EXPERTS, HALFWAY, Model, decode, encode, fresh
 from scoring.snapshots import Label
 
@@ -125,7 +125,7 @@ class Learner:
         drop = models.c.version == DRAFT
         if self._due(model):
             model = msgspec.structs.replace(model, version=model.version + 1, at=self._now(), unpublished=0)
-            connection.execute(insert(models).values(_columns(model, model.version)))
+            connection.execute(insert(models).values(_columns(_without_waiting(model), model.version)))
             drop |= models.c.version.between(1, model.version - _VERSIONS_KEPT)
         connection.execute(delete(models).where(drop))
         connection.execute(insert(models).values(_columns(model, DRAFT)))
@@ -203,6 +203,11 @@ def _draft(connection: Connection) -> Model | None:
     models = schema.models
     body = connection.scalar(select(models.c.body).where(models.c.version == DRAFT))
     return None if body is None else decode(body)
+
+
+def _without_waiting(model: Model) -> Model:
+    """What others predict with; labels that wait are the draft's alone."""
+    return msgspec.structs.replace(model, waiting=Waiting(), waiting_early=Waiting())
 
 
 def _columns(model: Model, version: int) -> dict[str, Any]:

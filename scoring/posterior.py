@@ -29,7 +29,7 @@ class Posterior(msgspec.Struct):
 
     Attributes:
         mean: (k,).
-        triangle: the upper triangle of the precision, row by row, as 8-byte floats; travels as base64.
+        triangle: the upper triangle of the precision, row by row, as 4-byte floats; travels as base64.
     """
 
     mean: list[float]
@@ -37,15 +37,15 @@ class Posterior(msgspec.Struct):
 
     @classmethod
     def of(cls, mean: Floats, precision: Floats) -> Posterior:
-        """Of its mean (k,) and its precision (k, k)."""
-        return cls(mean.tolist(), precision[_upper(len(mean))].astype("<f8").tobytes())
+        """Of its mean (k,) and its precision (k, k), which is kept to seven digits: it says how sure, not what."""
+        return cls(mean.tolist(), precision[_upper(len(mean))].astype("<f4").tobytes())
 
     @property
     def precision(self) -> Floats:
         """(k, k), symmetric."""
         out = np.zeros((len(self.mean), len(self.mean)))
         rows, columns = _upper(len(self.mean))
-        out[rows, columns] = out[columns, rows] = np.frombuffer(self.triangle, "<f8")
+        out[rows, columns] = out[columns, rows] = np.frombuffer(self.triangle, "<f4")
         return out
 
 
