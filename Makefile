@@ -31,8 +31,8 @@ servers-stop: $(STAMP)  ## end just those
 SEED ?= 7
 faults: $(STAMP)  ## break a company in every way there is: hours (python -m tests.faults --help for less)
 	@mkdir -p .servers
-	@$(BIN)/python -m tests.faults --long --seed $(SEED) --engine embedded --json .servers/faults-embedded.json; embedded=$$?; \
-	$(BIN)/python -m tests.faults --long --seed $(SEED) --engine large --json .servers/faults-large.json; large=$$?; \
+	@$(BIN)/python -m tests.faults --long --rate 2500 --seed $(SEED) --engine embedded --json .servers/faults-embedded.json; embedded=$$?; \
+	$(BIN)/python -m tests.faults --long --rate 2500 --seed $(SEED) --engine large --json .servers/faults-large.json; large=$$?; \
 	$(BIN)/python -m tests.faults.report .servers/faults-embedded.json .servers/faults-large.json; exit $$((embedded | large))
 
 lint: $(STAMP)  ## ruff, mypy strict, import-linter
