@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from scoring.arrays import Floats, Mask, Singles
+from scoring.bands import NO_BAND
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
@@ -21,8 +22,9 @@ from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
 from scoring.model import EXPERTS, HALFWAY, Model, fresh, missing
-from scoring.proof.story import Told
-from scoring.scorer import Scorer
+from scoring.proof.story import Tick, Told
+from scoring.rows import picked
+from scoring.scorer import Scorer, Scores
 
 CONTENDERS: Final = (*EXPERTS, MIX, HALFWAY)
 
@@ -48,8 +50,8 @@ class Snapshots:
     Attributes:
         at: unix seconds.
         accounts: (n,) places.
-        features: (n, F) as the models read them.
-        values: (n, M) measures.
+        features: (n, F) as the models read them; let go of when they have taught, unless a rival learns of them.
+        values: (n, M) measures; likewise.
         said: (n, E) probabilities, columns as in `CONTENDERS`.
         lost: (n,) what became of them; only what has matured may be looked at.
         early: (n,) whether they were lost within half the horizon.
@@ -99,6 +101,7 @@ def play(
     config: Config,
     rivals: Sequence[Rival] = (),
     on_tick: Callable[[int, int], None] = lambda _done, _all: None,
+    on_scores: Callable[[Tick, Mask, Scores], None] = lambda _tick, _here, _scores: None,
 ) -> Played:
     """Replay a story.
 
@@ -107,6 +110,7 @@ def play(
         config: what is measured, and what losing a customer means.
         rivals: who else predicts, trained anew at every tick on all labels known by then.
         on_tick: told how many ticks are done, of how many.
+        on_scores: shown everybody at each tick, who of them was not lost already, and the scores of those.
     """
     outcome, names = config.scorecard.outcome, feature_names([m.name for m in config.measures])
     cpu = dict.fromkeys(("replay", "predict", "learn", *(rival.name for rival in rivals)), 0.0)
@@ -132,10 +136,15 @@ def play(
                 model, _lessons(ripe, names, outcome.horizon), config, _lessons(half_ripe, names, half, early=True)
             )
         done += ripe
+        if not rivals:  # nobody reads them again, and they are most of what a replay holds
+            for one in ripe:
+                one.features, one.values = one.features[:0], one.values[:0]
         with clock("predict"):
-            accounts, values = tick.accounts[here], tick.values[here]
-            nothing = np.full(len(accounts), np.nan)
-            scores = Scorer(config, model).score(values, nothing, np.full(len(accounts), -1, np.int8))
+            accounts, values, rows = tick.accounts[here], tick.values[here], picked(tick.rows, here)
+            nothing, nowhere = np.full(len(accounts), np.nan), np.full(len(accounts), NO_BAND, np.int8)
+            by_hand, cards = told.measures.set_by_hand(rows, at), told.measures.cards(rows)
+            scores = Scorer(config, model).score(values, nothing, nowhere, by_hand, cards)
+        on_scores(tick, here, scores)
         said = np.column_stack([scores.predictions.get(name, nothing) for name in CONTENDERS])
         lost = told.lost(accounts, at, outcome)
         early = told.lost(accounts, at, outcome, half)
