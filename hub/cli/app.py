@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "merge": "hub.cli.merging:merge",
     "measures": "hub.cli.drafting:measures",
     "scorecard": "hub.cli.drafting:scorecard",
+    "backtest": "hub.cli.backtesting:backtest_draft",
     "override": "hub.cli.overriding:override",
     "deliveries": "hub.cli.leaving:deliveries",
     "deadletters": "hub.cli.letters:app",

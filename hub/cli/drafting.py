@@ -39,7 +39,7 @@ def list_measures(ctx: typer.Context, *, as_json: Json = False) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings, _ = context.load()
-    config = _in_use(settings)
+    config = in_use(settings)
     with context.opened(settings) as database, database.read() as connection:
         held, accounts = _held(connection, config)
     versions = folds.folds(config)
@@ -80,7 +80,7 @@ def show_scorecard(ctx: typer.Context, *, as_json: Json = False) -> None:
     """Show the scorecard in use, as it was understood."""
     if ctx.invoked_subcommand is not None:
         return
-    config = _in_use(context.load()[0])
+    config = in_use(context.load()[0])
     said = config.scorecard.model_dump(mode="json")
     if as_json:
         print_json({"version": config.version, "scorecard": said})
@@ -118,7 +118,7 @@ def _so_far(held: int, accounts: int) -> str:
 
 def _diff(draft: Path, name: str, most: int, *, as_json: bool) -> None:
     settings, _ = context.load()
-    old, new = _in_use(settings), _in_use(settings, draft, name)
+    old, new = in_use(settings), in_use(settings, draft, name)
     lines, anew = differences(old, new), refolded(old, new)
     with (
         context.opened(settings) as database,
@@ -186,7 +186,7 @@ def _document(old: Config, new: Config, lines: list[str], anew: list[str], found
     }
 
 
-def _in_use(settings: Settings, draft: Path | None = None, name: str = "") -> Config:
+def in_use(settings: Settings, draft: Path | None = None, name: str = "") -> Config:
     """What is declared; with a draft, its file or its folder's files in place of ours.
 
     Raises:

@@ -33,7 +33,7 @@ _WORDS: Final = {
     LOGISTIC: "logistic regression, weekly",
     BOOSTING: "gradient boosting, weekly",
 }
-_MOST_TICKS: Final = 5_000
+MOST_TICKS: Final = 5_000
 
 
 def evaluate(
@@ -70,8 +70,8 @@ def evaluate(
         if not len(told):
             raise ConfigError(f"{file} has no events by {map_file}: `pulsehub import --dry-run` shows why")
         outcome = config.scorecard.outcome
-        if (told.time[-1] - told.time[0]) / outcome.every > _MOST_TICKS:
-            raise ConfigError(f"--tick {tick} would look at everybody more than {_MOST_TICKS:,} times: make it longer")
+        if (told.time[-1] - told.time[0]) / outcome.every > MOST_TICKS:
+            raise ConfigError(f"--tick {tick} would look at everybody more than {MOST_TICKS:,} times: make it longer")
         task = progress.add_task("replaying", total=None, note="")
         played = play(
             told,
@@ -89,13 +89,13 @@ def evaluate(
 def _config(
     plan: Plan, map_file: Path, scoring: Path | None, *, lost_after: str, tick: str, kinds: list[str]
 ) -> Config:
-    every, horizon = _duration("--tick", tick), _duration("--lost-after", lost_after) if lost_after else None
+    every, horizon = duration("--tick", tick), duration("--lost-after", lost_after) if lost_after else None
     settings, _ = context.load()
     folder = scoring or settings.scoring or _beside(map_file)
     if folder is None:
         if horizon is None:
             raise ConfigError("say after how long a silence a customer is lost: --lost-after 60d")
-        _bounded(horizon, every, tick)
+        bounded(horizon, every, tick)
         facts = [
             Fact(r.kind, amount=r.amount is not None, value=r.value is not None, contact=r.contact is not None)
             for r in plan.events
@@ -112,12 +112,13 @@ def _config(
                 " to judge silence, say of what with --kinds"
             )
         changed |= {"horizon": horizon, "silence": True, "kinds": silent, "back": []}
-    _bounded(horizon or was.horizon, every, tick)
+    bounded(horizon or was.horizon, every, tick)
     outcome = Outcome.model_validate(changed)
     return config.model_copy(update={"scorecard": config.scorecard.model_copy(update={"outcome": outcome})})
 
 
-def _bounded(horizon: float, every: float, tick: str) -> None:
+def bounded(horizon: float, every: float, tick: str) -> None:
+    """Refuse looks so frequent that too many would wait for one horizon."""
     if horizon > MOST_PENDING * every:
         raise ConfigError(f"--tick {tick} looks more than {MOST_PENDING} times within the horizon: make it longer")
 
@@ -128,7 +129,8 @@ def _beside(map_file: Path) -> Path | None:
     return settings_of.load({}, there)[0].scoring if there.is_file() else None
 
 
-def _duration(name: str, said: str) -> float:
+def duration(name: str, said: str) -> float:
+    """What an option says as seconds; more than none, and not for ever."""
     found = seconds(said)
     if not isinstance(found, float) or not 0.0 < found < np.inf:
         raise ConfigError(f"{name} {said} is no time: write it as 60d, 12h or 2w")
