@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from hub.success.past import PastFalls
 from scoring.bands import BANDS
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.families.by_hand import KIND, OURS
 from scoring.proof.backtest import AT_RISK, Replay, backtest
 from scoring.proof.prequential import moments, play
 from scoring.proof.watching import Watch
@@ -185,3 +187,29 @@ def test_a_fall_is_told_once_until_it_is_over():
         + found.all["steady"]["at_risk"]
         + sum(found.all[band]["at_risk"] for band in ("watch", "at_risk", "left"))
     )
+
+
+def test_a_card_of_a_segment_moves_that_segment_alone():
+    """A replay weighs by the card that held for each customer then, from the moment its fact was told."""
+    always = [{"when": {SILENCE: ">= 0"}, "cap": 20}]
+    card = {"name": "gold", "when": {"plan": "gold"}, "dimensions": CONFIG.scorecard.dimensions, "limits": always}
+    story = [
+        (event("invoice.paid", MIDNIGHT + day * DAY + 1, id=f"{shop}-{day}", amount=10, currency="EUR"), shop)
+        for day in range(0, 60, 3)
+        for shop in ("gold", "plain")
+    ]
+    story.append((event("account.updated", MIDNIGHT + 30 * DAY, id="plan", properties={"plan": "gold"}), "gold"))
+    draft = _draft(cards=[card])
+    found = _backtest(story, draft)
+    assert (found.changed, found.ever) == (1, 1)
+    assert [(one.account, one.draft_band) for one in found.most] == [("gold", "at_risk")]
+    assert [one.account for one in found.draft.only] == ["gold"]
+    assert MIDNIGHT + 30 * DAY <= found.draft.only[0].at < MIDNIGHT + 37 * DAY
+
+
+def test_what_a_person_set_holds_in_the_replay_as_it_did():
+    story = _steady_and_gone(50)
+    until = {"until": datetime.fromtimestamp(MIDNIGHT + 200 * DAY, UTC).isoformat(), "reason": "they told us"}
+    by_hand = event(KIND, MIDNIGHT + 5 * DAY, id="hand", connection=OURS, value=90.0, properties=until)
+    found = _backtest([*story, (by_hand, "stops")], _strict(10))
+    assert (found.ever, found.draft.alerts) == (0, 0)
