@@ -62,7 +62,7 @@ class Learner:
         new = _untaught(connection, labels)
         if not new:
             return Step(duplicates=len(labels), dead=dead)
-        _alone(connection)
+        alone(connection)
         new.sort(key=lambda found: (found[0].matured_at, found[0].at, found[0].account))
         early = [found for found in new if found[0].early]
         whole = [found for found in new if not found[0].early]
@@ -83,7 +83,7 @@ class Learner:
         model = _draft(connection)
         if model is None or not self._due(model):
             return None
-        _alone(connection)
+        alone(connection)
         model = _draft(connection) or model
         return Step(write=lambda connection: self._store(connection, model))
 
@@ -125,10 +125,10 @@ class Learner:
         drop = models.c.version == DRAFT
         if self._due(model):
             model = msgspec.structs.replace(model, version=model.version + 1, at=self._now(), unpublished=0)
-            connection.execute(insert(models).values(_columns(_without_waiting(model), model.version)))
+            connection.execute(insert(models).values(columns(_without_waiting(model), model.version)))
             drop |= models.c.version.between(1, model.version - _VERSIONS_KEPT)
         connection.execute(delete(models).where(drop))
-        connection.execute(insert(models).values(_columns(model, DRAFT)))
+        connection.execute(insert(models).values(columns(model, DRAFT)))
 
 
 _Found = tuple[Label, tuple[str, ...]]
@@ -193,7 +193,7 @@ def _row(label: Label, version: int) -> tuple[Any, ...]:
     return (label.account, label.at, label.matured_at, int(label.lost), said, version)
 
 
-def _alone(connection: Connection) -> None:
+def alone(connection: Connection) -> None:
     """Let several learners take turns: each goes on from what the one before has committed."""
     meta = schema.meta
     connection.execute(select(meta.c.value).where(meta.c.key == "schema").with_for_update()).all()
@@ -210,7 +210,8 @@ def _without_waiting(model: Model) -> Model:
     return msgspec.structs.replace(model, waiting=Waiting(), waiting_early=Waiting())
 
 
-def _columns(model: Model, version: int) -> dict[str, Any]:
+def columns(model: Model, version: int) -> dict[str, Any]:
+    """A row of table `models`."""
     return {
         "version": version,
         "at": model.at,

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "scorecard": "hub.cli.drafting:scorecard",
     "backtest": "hub.cli.backtesting:backtest_draft",
     "override": "hub.cli.overriding:override",
+    "models": "hub.cli.models:models",
     "deliveries": "hub.cli.leaving:deliveries",
     "deadletters": "hub.cli.letters:app",
     "replay": "hub.cli.letters:replay",

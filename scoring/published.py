@@ -1,0 +1,77 @@
+"""The versions of the models: which there are, and going back to one of them."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from hub import ConfigError
+from hub.store import schema
+from scoring.learner import alone, columns
+from scoring.model import DRAFT, Model, decode
+
+_MODELS = schema.models
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A version of what was learned.
+
+    Attributes:
+        version: 1, 2, ...
+        at: unix seconds when it was published.
+        trained_through: newest maturity among its labels, unix seconds.
+        config_version: of the configuration it was taught under.
+        labels: how many it learned.
+        lost: how many of those were customers who left.
+        weights: how much each expert is listened to.
+    """
+
+    version: int
+    at: float
+    trained_through: float
+    config_version: str
+    labels: int
+    lost: int
+    weights: dict[str, float]
+
+
+def versions(connection: Connection) -> list[Version]:
+    """Those that are kept, newest first."""
+    asked = select(_MODELS.c.body).where(_MODELS.c.version > DRAFT).order_by(_MODELS.c.version.desc())
+    return [_told(decode(body)) for body in connection.scalars(asked)]
+
+
+def go_back(connection: Connection, to: int, now: float) -> Version:
+    """Publish what a version knew as the next one, and let learning go on from there.
+
+    A version never changes and none is taken away: whoever predicted with one can still be told what it said. Labels
+    learned since are not taught again; they are what one wants to be rid of.
+
+    Raises:
+        ConfigError: there is no such version, or it is the newest.
+    """
+    alone(connection)
+    found = connection.execute(select(_MODELS.c.version, _MODELS.c.body).where(_MODELS.c.version > DRAFT)).all()
+    bodies = {row.version: row.body for row in found}
+    if to not in bodies:
+        raise ConfigError(f"there is no version {to} of the models; `pulsehub models` lists those that are kept")
+    newest = max(bodies)
+    if to == newest:
+        raise ConfigError(f"version {to} is the newest: it is what everybody predicts with")
+    model = msgspec.structs.replace(decode(bodies[to]), version=newest + 1, at=now, unpublished=0)
+    connection.execute(insert(_MODELS).values(columns(model, model.version)))
+    connection.execute(delete(_MODELS).where(_MODELS.c.version == DRAFT))
+    connection.execute(insert(_MODELS).values(columns(model, DRAFT)))
+    return _told(model)
+
+
+def _told(model: Model) -> Version:
+    return Version(
+        model.version,
+        model.at,
+        model.trained_through,
+        model.config_version,
+        model.labels,
+        model.lost,
+        model.weights,
+    )
