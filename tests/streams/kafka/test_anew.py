@@ -28,11 +28,15 @@ def test_a_topic_that_another_process_began_anew_is_read_from_its_beginning(url,
         other.close()
 
     async def run():
-        async with place.streams(room):
+        streams = place.streams(room)
+        async with streams:
             await asyncio.to_thread(place.append, *numbers(0, 100), key=b"k")
             await until(lambda: len(room.applied) == 100)
             await asyncio.to_thread(begin_anew)
-            await until(lambda: len(room.applied) >= 250, 60)
+            await until(lambda: len(room.applied) >= 250 or streams.failed, 60)
+        if streams.failed:  # it saw the new topic before it was told that it is new, and stopped: it is started again
+            async with place.streams(room):
+                await until(lambda: len(room.applied) >= 250, 60)
 
     asyncio.run(run())
     assert room.applied == numbers(0, 250)
