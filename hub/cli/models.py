@@ -60,4 +60,5 @@ def _heard(one: Version) -> str:
 
 
 def _document(one: Version) -> dict[str, Any]:
-    return msgspec.to_builtins(one) | {"at": iso(one.at), "trained_through": iso(one.trained_through)}
+    plain: dict[str, Any] = msgspec.to_builtins(one)
+    return plain | {"at": iso(one.at), "trained_through": iso(one.trained_through)}
