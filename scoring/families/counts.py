@@ -9,6 +9,7 @@ and moving it is an exact power of two.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from scoring.config import Measure
 from scoring.families.protocol import Rows
 from scoring.rows import Block
 
-_STRIDE = 512.0
+_STRIDE: Final = 512.0
+_FADED: Final = 1e-280  # below it a sum has no digits left, and whether it is 0 depends on the order of adding
 
 
 class Counts:
@@ -72,7 +74,7 @@ class Counts:
 
     def read(self, rows: Rows, now: Floats) -> Floats:
         """As `decayed`; a good thing that never happened is unknown, a bad one is 0, and no gauge is below 0."""
-        never = (rows["counts"] == 0.0) & self._upward
+        never = (np.abs(rows["counts"]) < _FADED) & self._upward
         found = np.where(never, np.nan, self.decayed(rows, now))
         if self._gauges.any():
             found[:, self._gauges] = np.maximum(found[:, self._gauges], 0.0)
