@@ -77,7 +77,9 @@ def test_who_stops_without_knowing_what_was_committed_leaves_it_as_it_is(databas
         return left, room.applied
 
     assert asyncio.run(run()) == ({0: (3, 0)}, [b"0:2"])
-    assert [entry.sequence for entry in log.got if entry.topic == "actions"] == [1, 1, 2, 3]
+    sent = [entry.sequence for entry in log.got if entry.topic == "actions"]
+    assert sent[:4] == [1, 1, 2, 3]
+    assert set(sent[4:]) <= {3}  # who catches up may read what was committed meanwhile, and say it once more
 
 
 class Remembering(Keeper):
