@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 from hub import Event
 from hub.store import schema
 from hub.streams.room import Step
-from scoring.learner import Learner
+from scoring.learner import Learner, alone
 from scoring.sentiment.lessons import A_DAY, CONVERSATION, RATINGS, Lesson, lesson
 from scoring.texts import Mark, keep, mark, state
 
@@ -56,7 +56,7 @@ def turn(connection: Connection, now: float) -> Callable[[Connection], None] | N
     """
     if connection.scalar(select(func.max(_ARCHIVE.c.row))) in (None, mark(connection).row):
         return None
-    _alone(connection)
+    alone(connection)
     before = mark(connection)
     through = _settled(connection, before.row, now)
     if through is None:
@@ -79,12 +79,6 @@ def turn(connection: Connection, now: float) -> Callable[[Connection], None] | N
         teacher.learn(found.text, positive=found.positive, weight=found.weight, at=at)
     after = teacher.state()
     return lambda connection: keep(connection, Mark(through, before.taught + 1), after)
-
-
-def _alone(connection: Connection) -> None:
-    """Let several learners take turns: each goes on from what the one before has committed."""
-    meta = schema.meta
-    connection.execute(select(meta.c.value).where(meta.c.key == "schema").with_for_update()).all()
 
 
 def _begun(connection: Connection, after: int) -> int:

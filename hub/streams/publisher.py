@@ -140,7 +140,7 @@ class Publisher:
                 self._quiet.set()
 
     async def _send(self) -> None:
-        messages, self._waiting = self._waiting, []
+        messages, self._waiting = self._unsaid(), []
         self._room.set()
         if messages:
             await self._append(messages)
@@ -159,13 +159,14 @@ class Publisher:
                 await self._append(messages)
         if era != self._era:
             return
-        # what was committed meanwhile may have been read already: sequences tell
-        marks: Mapping[Place, int] = self._books.published
-        self._waiting = [
-            one for one in self._waiting if one.entry.sequence > marks.get((one.entry.topic, one.source), 0)
-        ]
+        self._waiting = self._unsaid()
         if self._waiting:
             self._some.set()
+
+    def _unsaid(self) -> list[Sent]:
+        """What waits and is not in the log: what a catch-up read before it was put here is told by its sequence."""
+        marks: Mapping[Place, int] = self._books.published
+        return [one for one in self._waiting if one.entry.sequence > marks.get((one.entry.topic, one.source), 0)]
 
     def _read(self, place: Place, after: int) -> list[Sent]:
         topic, source = place
