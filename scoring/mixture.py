@@ -33,24 +33,14 @@ SPAN: Final = 12.0
 _FASTEST: Final = 0.2  # labels of one week share its weather, and bolder weights would follow that
 
 
-def log_loss(opinion: float, *, lost: bool) -> float:
-    """Log loss in nats of a prediction given as log odds of losing the customer.
-
-    >>> round(log_loss(0.0, lost=True), 4)
-    0.6931
-    """
-    against = -opinion if lost else opinion
-    return max(against, 0.0) + math.log1p(math.exp(-abs(against)))
-
-
 def log_losses(opinions: Floats, lost: Mask) -> Floats:
-    """As `log_loss`, of arrays of one shape."""
-    return np.logaddexp(0.0, np.where(lost, -opinions, opinions))
+    """Log losses in nats of predictions given as log odds of losing the customer, of arrays of one shape.
 
-
-def clipped(opinion: float) -> float:
-    """An opinion within `LIMIT`."""
-    return min(LIMIT, max(-LIMIT, opinion))
+    >>> log_losses(np.array([0.0, 2.0]), np.array([True, False])).round(4).tolist()
+    [0.6931, 2.1269]
+    """
+    found: Floats = np.logaddexp(0.0, np.where(lost, -opinions, opinions))
+    return found
 
 
 class Mixture(msgspec.Struct):
@@ -70,11 +60,6 @@ class Mixture(msgspec.Struct):
     def rate(self) -> float:
         """How boldly the next label moves the weights."""
         return min(_FASTEST, SPAN / max(SPAN, self.gap))
-
-    def mix(self, opinions: Mapping[str, float]) -> float:
-        """Weighted mean of log odds over the experts that have an opinion."""
-        awake = {name: weight for name, weight in self.weights.items() if name in opinions}
-        return sum(weight * clipped(opinions[name]) for name, weight in awake.items()) / sum(awake.values())
 
     def learn(self, opinions: Floats, lost: Mask, weight: float = 1.0) -> None:
         """Judge opinions by what became of the customers, all by the weights there were before.

@@ -14,6 +14,7 @@ from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
+from scoring.mixture import LIMIT, Mixture
 from scoring.model import EXPERTS, HALFWAY, Model, fresh
 from scoring.scorer import Scorer, Scores
 
@@ -107,6 +108,13 @@ def lessons(scorer: Scorer, values: Floats, lost: Sequence[bool] | Floats, at: f
     names = feature_names(scores.names[: values.shape[1]])
     matured = [at + i for i in range(len(values))]
     return outcomes(said, [bool(one) for one in lost], matured, names, scores.features.tolist())
+
+
+def mixed(mixture: Mixture, opinions: Mapping[str, float]) -> float:
+    """What the mix says: the weighted mean of log odds over the experts that have an opinion, each within `LIMIT`."""
+    awake = {name: weight for name, weight in mixture.weights.items() if name in opinions}
+    said = {name: min(LIMIT, max(-LIMIT, opinions[name])) for name in awake}
+    return sum(weight * said[name] for name, weight in awake.items()) / sum(awake.values())
 
 
 def customers(rng: np.random.Generator, n: int) -> Floats:

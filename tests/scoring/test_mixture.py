@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.mixture import LIMIT, SHARE, SPAN, Mixture, log_loss
+from scoring.mixture import LIMIT, SHARE, SPAN, Mixture, log_losses
+from tests.scoring.judging import mixed
 
 NAMES = ("card", "sgd", "base")
 
@@ -22,7 +23,7 @@ def _play(mixture, rounds):
     """What the mix lost, in nats, over rounds of (opinions, lost)."""
     total = 0.0
     for opinions, lost in rounds:
-        total += log_loss(mixture.mix(opinions), lost=lost)
+        total += float(log_losses(np.array(mixed(mixture, opinions)), np.array(lost)))
         _learn(mixture, [(opinions, lost)])
     return total
 

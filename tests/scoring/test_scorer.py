@@ -16,7 +16,7 @@ from scoring.lessons import MIX
 from scoring.model import EXPERTS, decode, encode
 from scoring.scorer import Scorer
 from scoring.teaching import Teacher
-from tests.scoring.judging import any_values, config, customers, experienced, judge
+from tests.scoring.judging import any_values, config, customers, experienced, judge, mixed
 
 
 @cache
@@ -104,7 +104,7 @@ def test_the_mix_is_the_weighted_mean_of_log_odds():
     model = experienced(ours, 1500)
     scores = judge(Scorer(ours, model), customers(np.random.default_rng(5), 40))
     opinions = [{name: logit(float(scores.predictions[name][i])) for name in EXPERTS} for i in range(40)]
-    assert scores.logit == pytest.approx([model.mixture.mix(one) for one in opinions], abs=1e-9)
+    assert scores.logit == pytest.approx([mixed(model.mixture, one) for one in opinions], abs=1e-9)
     assert scores.predictions[MIX] == pytest.approx(expit(scores.logit))
 
 
