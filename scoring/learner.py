@@ -25,7 +25,7 @@ from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons, Waiting
-from scoring.model import DRAFT, EXPERTS, HALFWAY, Model, decode, encode, fresh
+from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup
 from scoring.snapshots import Label
 
 _VERSIONS_KEPT: Final = 50
@@ -67,7 +67,8 @@ class Learner:
         early = [found for found in new if found[0].early]
         whole = [found for found in new if not found[0].early]
         before = _draft(connection) or fresh(self._config)
-        after = taught(before, _lessons(whole), self._config, _lessons(early))
+        experts = (*lineup(self._config, before), MIX, HALFWAY)
+        after = taught(before, _lessons(whole, experts), self._config, _lessons(early, experts))
         rows = [_row(label, before.version + 1) for label, _ in whole]
         halves = [(label.account, label.at, label.matured_at) for label, _ in early]
 
@@ -154,12 +155,12 @@ def _checked(label: Label, names: tuple[str, ...] | None) -> tuple[str, ...]:
     return names or ()
 
 
-def _lessons(found: Sequence[_Found]) -> Iterator[Lessons]:
-    """As columns, in the order given, cut where the features change their names."""
+def _lessons(found: Sequence[_Found], experts: tuple[str, ...]) -> Iterator[Lessons]:
+    """As columns, in the order given, cut where the features change their names; of what these experts said."""
     for names, some in groupby(found, key=itemgetter(1)):
         labels = [label for label, _ in some]
         yield Lessons.of(
-            (*EXPERTS, MIX, HALFWAY),
+            experts,
             [label.predictions for label in labels],
             [label.lost for label in labels],
             [label.matured_at for label in labels],

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scoring import rhythm
+from scoring import hazard, rhythm
 from scoring.arrays import Floats, Mask, logit
 from scoring.calibration import Platt
+from scoring.clock import DAY
 from scoring.config import Config
 from scoring.features import feature_names, measured
 from scoring.lessons import MIX, Lessons, Waiting, joined
@@ -25,10 +26,10 @@ from scoring.model import (
     MEMORY,
     PROXY,
     RECENCY,
-    TRUST,
     Model,
     decode,
     encode,
+    trust,
     weight_of,
 )
 from scoring.recency import center, sign_of_life
@@ -96,7 +97,10 @@ class _Lecture:
         self._teacher: Teacher = Teacher(model.regressions, self._signs)
         self._silence, self._middle = sign_of_life(config.measures, outcome), center(outcome)
         self._past = rhythm.past(config.measures, outcome)
-        model.mixture.welcome(TRUST)
+        self._renewal = hazard.renewal(config.measures)
+        if self._renewal is not None and model.hazard is None:
+            model.hazard = hazard.fresh(model.left / model.seen)
+        model.mixture.welcome(trust(config))
         model.calibrations.setdefault(PROXY, Platt())
 
     def count(self, lessons: Lessons) -> Lessons:
@@ -148,6 +152,9 @@ class _Lecture:
         if self._silence in portion.names:
             self._learn_silence(portion)
         kept = (1.0 - weight / MEMORY) ** len(lost)
+        if self._renewal is not None and model.hazard is not None:
+            days = measured(portion.features, portion.names, [self._config.measures[self._renewal].name])[:, 0]
+            model.hazard.learn(days, self._outcome.horizon / DAY, lost, weight, kept)
         if self._past is not None and (history := self._history(portion)) is not None:
             model.rhythm.learn(history, lost, weight, kept, silence=self._outcome.silence)
         read = self._teacher.learn(portion.names, portion.features.astype(np.float64), lost)

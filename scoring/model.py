@@ -9,10 +9,11 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from hub.store import schema
-from scoring import proxy, risk
+from scoring import hazard, proxy, risk
 from scoring.arrays import logit
 from scoring.calibration import Platt
 from scoring.config import Config, Outcome, Scorecard
+from scoring.hazard import Hazard
 from scoring.lessons import Waiting
 from scoring.mixture import LIMIT, Mixture
 from scoring.proxy import Proxy
@@ -30,6 +31,9 @@ PROXY: Final = "proxy"
 HALFWAY: Final = "halfway"
 """The name under which the chance to be lost within half the horizon travels; `proxy` is made of it."""
 EXPERTS: Final = (CARD, CARD_CALIBRATED, RECENCY, *risk.REGRESSIONS, RHYTHM, PROXY, BASE_RATE)
+"""Those that every installation has, and that say something of every customer."""
+HAZARD: Final = "renewal_hazard"
+"""Only where a measure counts the days until a renewal, and silent on customers of whom no such day is known."""
 
 DRAFT: Final = 0
 """The row of table `models` that holds what is learned and not yet published."""
@@ -47,6 +51,7 @@ TRUST: Final = {
     BASE_RATE: 0.05,
 }
 """What experts are believed before any of them could be judged: most of all the one that has most labels by then."""
+_TRUST_BESIDE: Final = {HAZARD: 0.1}
 _PRIOR_LABELS: Final = 4.0  # what the scorecard's base rate is worth
 MEMORY: Final = 20_000.0
 """Labels after which the base rate and what the experts learned have faded to a third."""
@@ -75,6 +80,18 @@ def missing(labels: int, lost: int) -> Missing:
     return Missing(max(0, ENOUGH - labels, sum(rare)), *rare)
 
 
+def trust(config: Config) -> dict[str, float]:
+    """What each expert of an installation is believed before it could be judged."""
+    beside = _TRUST_BESIDE if hazard.renewal(config.measures) is not None else {}
+    return TRUST | beside
+
+
+def lineup(config: Config, model: Model | None = None) -> tuple[str, ...]:
+    """Names of all experts whose predictions count: `EXPERTS`, then those that only some installations have."""
+    more = {*trust(config), *(() if model is None else model.mixture.weights)}
+    return (*EXPERTS, *sorted(more.difference(EXPERTS)))
+
+
 class Model(msgspec.Struct, kw_only=True):
     """One version of what was learned.
 
@@ -94,6 +111,7 @@ class Model(msgspec.Struct, kw_only=True):
         mixture: weights of the experts.
         rhythm: the paces of customers.
         proxy: what half the horizon taught.
+        hazard: of contracts, by the time to their renewal; None before anybody had a date for it.
         early: how many labels of half the horizon it learned.
         waiting: labels that are counted, and taught as soon as there are enough of them to be learned at once.
         waiting_early: likewise, of half the horizon.
@@ -113,6 +131,7 @@ class Model(msgspec.Struct, kw_only=True):
     mixture: Mixture
     rhythm: Rhythm = msgspec.field(default_factory=Rhythm)
     proxy: Proxy = msgspec.field(default_factory=Proxy)
+    hazard: Hazard | None = None
     early: int = 0
     waiting: Waiting = msgspec.field(default_factory=Waiting)
     waiting_early: Waiting = msgspec.field(default_factory=Waiting)
@@ -151,6 +170,8 @@ class Model(msgspec.Struct, kw_only=True):
 def fresh(config: Config) -> Model:
     """A model that has learned nothing."""
     rate = config.scorecard.base_rate
+    mixture = Mixture(dict(TRUST))
+    mixture.welcome(trust(config))
     return Model(
         config_version=config.version,
         seen=_PRIOR_LABELS,
@@ -158,7 +179,8 @@ def fresh(config: Config) -> Model:
         regressions=risk.fresh(rate),
         proxy=proxy.fresh(rate),
         calibrations={CARD_CALIBRATED: Platt(), RECENCY: Platt(), PROXY: Platt()},
-        mixture=Mixture(dict(TRUST)),
+        mixture=mixture,
+        hazard=hazard.fresh(rate) if HAZARD in mixture.weights else None,
     )
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, select
 from hub.store import schema
 from scoring.arrays import Floats
 from scoring.lessons import MIX
-from scoring.model import CARD, EXPERTS, Missing, Model, missing, newest
+from scoring.model import CARD, EXPERTS, HALFWAY, Missing, Model, missing, newest
 
 _SURE: Final = 1e-6  # predictions are stored with six digits
 _SAME: Final = 2e-6
@@ -135,9 +135,10 @@ def judge(
     """As `quality`, of labels given as columns."""
     left = np.array(lost, dtype=bool)
     _, who = np.unique(np.array(accounts, dtype=str), return_inverse=True)
+    named = dict.fromkeys((MIX, *EXPERTS, *sorted({name for row in predictions for name in row} - {HALFWAY})))
     said = {
         name: np.array([row.get(name, math.nan) for row in predictions], dtype=np.float64)
-        for name in (MIX, *EXPERTS)
+        for name in named
         if any(name in row for row in predictions)
     }
     weeks = np.floor(np.array(at, dtype=np.float64) / _WEEK).astype(np.intp)

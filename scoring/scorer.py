@@ -7,22 +7,26 @@ proportion, of the distance between health and its base: the health of a custome
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from hub import Driver
-from scoring import rhythm, risk
+from scoring import hazard, rhythm, risk
 from scoring.arrays import Codes, Floats, Singles, expit, logit
 from scoring.bands import bands, borders, health, slope
 from scoring.calibration import Platt
 from scoring.cards import Cards
+from scoring.clock import DAY
 from scoring.config import Config, Measure
 from scoring.drivers import BEYOND, CAP, FLOOR, OTHERS, OWN_RHYTHM, strongest
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
+from scoring.hazard import Hazard
 from scoring.lessons import MIX
 from scoring.model import (
     BASE_RATE,
@@ -31,6 +35,7 @@ from scoring.model import (
     ENOUGH,
     EXPERTS,
     HALFWAY,
+    HAZARD,
     PROXY,
     RECENCY,
     RHYTHM,
@@ -60,7 +65,7 @@ class Scores:
         names: C names of columns of `points`: the measures, then `scoring.drivers.OTHERS`.
         dimensions: C dimensions; empty for what is no measure's.
         features: (n, F), finite: what the models are taught with if a snapshot is taken now.
-        predictions: (n,) probabilities by expert, and of the `mix`.
+        predictions: (n,) probabilities by expert, and of the `mix`; NaN of whom an expert says nothing.
     """
 
     health: Floats
@@ -75,6 +80,23 @@ class Scores:
     dimensions: tuple[str, ...]
     features: Singles
     predictions: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """An expert that not everybody has, and that may be silent on a customer.
+
+    Attributes:
+        name: of the expert.
+        part: the column of `Scores.points` that its share is.
+        weight: how much it is listened to, where all `EXPERTS` together are 1.
+        say: (n, M) measures and (n, 2M) features to (n,) log odds; NaN where it is silent.
+    """
+
+    name: str
+    part: int
+    weight: float
+    say: Callable[[Floats, Floats], Floats]
 
 
 class Scorer:
@@ -110,7 +132,11 @@ class Scorer:
         self._rhythm, self._outcome = learned.rhythm, card.outcome
         self._past = rhythm.past(config.measures, card.outcome)
         weights = learned.weights
-        self._weights = np.array([weights.get(name, 0.0) for name in EXPERTS])
+        shares = np.array([weights.get(name, 0.0) for name in EXPERTS])
+        present = float(shares.sum())
+        alone = math.isclose(present, 1.0, abs_tol=_SAME)  # else the others share what the absent would have had
+        self._weights = shares if alone else shares / present
+        self._voices = self._others(learned, config, {name: one / present for name, one in weights.items()})
         self._zero = logit(learned.base_rate(card))
         self._constants = self._expert_constants(learned, logit(card.base_rate))
         self._constant = float(self._constants @ self._weights)
@@ -135,9 +161,10 @@ class Scorer:
             cards: (n,) codes of the cards they are weighed by; all by the scorecard itself where not given.
         """
         found = features(values)
-        parts, experts, halfway = self._judge(values, found.astype(np.float64), cards)
+        read = found.astype(np.float64)
+        parts, experts, halfway = self._judge(values, read, cards)
         believed = np.clip(experts, *self._limits)
-        mixed = believed @ self._weights
+        mixed, more = self._listen(values, read, parts, believed @ self._weights)
         above = mixed - self._constant
         beyond = self.names.index(BEYOND)
         parts[:, beyond] = above - parts[:, :beyond].sum(axis=1)
@@ -166,6 +193,7 @@ class Scorer:
             features=found,
             predictions={
                 **{name: chances[:, place] for place, name in enumerate(EXPERTS)},
+                **more,
                 **({HALFWAY: expit(halfway)} if self._foresees else {}),
                 MIX: chance,
             },
@@ -246,6 +274,37 @@ class Scorer:
             parts[known, self.names.index(OWN_RHYTHM)] = by_name[RHYTHM] * (said[known] - self._constants[place])
         return parts, experts, halfway + level
 
+    def _others(self, learned: Model, config: Config, weights: Mapping[str, float]) -> list[Voice]:
+        """The experts that this installation has beside `EXPERTS`."""
+        place, known = hazard.renewal(config.measures), learned.hazard
+        if place is None or known is None:
+            return []
+        days = config.scorecard.outcome.horizon / DAY
+        say = partial(_of_renewal, known, place, days)
+        return [Voice(HAZARD, place, weights.get(HAZARD, 0.0), say)]
+
+    def _listen(self, values: Floats, read: Floats, parts: Floats, mixed: Floats) -> tuple[Floats, dict[str, Floats]]:
+        """The mix with those who may be silent, and what they say; `parts` becomes its own.
+
+        Where one is silent its weight is everybody else's, in proportion. Nobody speaks of a customer of whom nothing
+        is known, so that the base is that of `EXPERTS`.
+        """
+        said: dict[str, Floats] = {}
+        if not self._voices:
+            return mixed, said
+        total = np.ones(len(values))
+        for voice in self._voices:
+            opinions = voice.say(values, read)
+            believed = np.clip(opinions, *self._limits)
+            said[voice.name] = expit(believed)
+            if voice.weight:
+                known = ~np.isnan(opinions)
+                total[known] += voice.weight
+                parts[known, voice.part] += voice.weight * (opinions[known] - self._constant)
+                mixed[known] += voice.weight * believed[known]
+        parts /= total[:, None]
+        return mixed / total, said
+
     def _expert_constants(self, learned: Model, zero: float) -> Floats:
         """Log odds that each expert gives a customer of whom nothing is known (E,); `zero` is the card's own."""
         constants = {
@@ -258,6 +317,10 @@ class Scorer:
             BASE_RATE: logit(learned.left / learned.seen),
         }
         return np.array([constants[name] for name in EXPERTS])
+
+
+def _of_renewal(known: Hazard, place: int, horizon: float, values: Floats, _: Floats) -> Floats:
+    return known.opinions(values[:, place], horizon)
 
 
 def _laid_out(proxy: Proxy, names: Sequence[str]) -> tuple[Floats, Floats, Floats, float]:

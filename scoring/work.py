@@ -308,7 +308,8 @@ class Work:
         if len(chosen):
             rows[chosen] = measures.mark(rows[chosen], period[chosen], now[chosen])
         for each in chosen.tolist():
-            said = {name: round(float(chances[each]), 9) for name, chances in judged.scores.predictions.items()}
+            chances = {name: float(each_said[each]) for name, each_said in judged.scores.predictions.items()}
+            said = {name: round(chance, 9) for name, chance in chances.items() if not math.isnan(chance)}
             at, partition = float(now[each]), int(self.draft.partitions[judged.places[each]])
             horizon, features = self.rules.outcome.horizon, judged.scores.features[each].tobytes()
             due, half_due = at + horizon, at + horizon / 2.0

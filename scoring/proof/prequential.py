@@ -21,12 +21,13 @@ from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
-from scoring.model import EXPERTS, HALFWAY, Model, fresh, missing
+from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing
 from scoring.proof.story import Tick, Told
 from scoring.rows import picked
 from scoring.scorer import Scorer, Scores
 
 CONTENDERS: Final = (*EXPERTS, MIX, HALFWAY)
+"""Whoever predicts in every replay; behind them come the experts that only some installations have."""
 
 
 class Rival(Protocol):
@@ -52,7 +53,7 @@ class Snapshots:
         accounts: (n,) places.
         features: (n, F) as the models read them; let go of when they have taught, unless a rival learns of them.
         values: (n, M) measures; likewise.
-        said: (n, E) probabilities, columns as in `CONTENDERS`.
+        said: (n, E) probabilities, columns as in `Played.contenders`.
         lost: (n,) what became of them; only what has matured may be looked at.
         early: (n,) whether they were lost within half the horizon.
         trusted: whether the models were listened to.
@@ -76,12 +77,14 @@ class Played:
 
     Attributes:
         snapshots: those that matured before the story ends, in order of time.
+        contenders: who predicted; first those of `CONTENDERS`.
         model: as it was at the end.
         cpu: processor seconds by who took them: `replay`, `predict`, `learn` and each rival.
         pending: snapshots whose horizon reaches beyond the end.
     """
 
     snapshots: list[Snapshots]
+    contenders: tuple[str, ...]
     model: Model
     cpu: dict[str, float]
     pending: int
@@ -117,6 +120,7 @@ def play(
     clock = _Clock(cpu)
     half = outcome.horizon / 2.0
     model = fresh(config)
+    contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :])
     waiting: list[Snapshots] = []
     halves: list[Snapshots] = []
     done: list[Snapshots] = []
@@ -132,9 +136,8 @@ def play(
         half_ripe = [one for one in halves if one.at + half <= at]
         halves = halves[len(half_ripe) :]
         with clock("learn"):
-            model = taught(
-                model, _lessons(ripe, names, outcome.horizon), config, _lessons(half_ripe, names, half, early=True)
-            )
+            whole = _lessons(ripe, contenders, names, outcome.horizon)
+            model = taught(model, whole, config, _lessons(half_ripe, contenders, names, half, early=True))
         done += ripe
         if not rivals:  # nobody reads them again, and they are most of what a replay holds
             for one in ripe:
@@ -145,7 +148,7 @@ def play(
             by_hand, cards = told.measures.set_by_hand(rows, at), told.measures.cards(rows)
             scores = Scorer(config, model).score(values, nothing, nowhere, by_hand, cards)
         on_scores(tick, here, scores)
-        said = np.column_stack([scores.predictions.get(name, nothing) for name in CONTENDERS])
+        said = np.column_stack([scores.predictions.get(name, nothing) for name in contenders])
         lost = told.lost(accounts, at, outcome)
         early = told.lost(accounts, at, outcome, half)
         new = Snapshots(at, accounts, scores.features, values, said, lost, early, model.trusted)
@@ -155,15 +158,20 @@ def play(
         on_tick(number, len(ticks))
     matured = [one for one in waiting if one.at + outcome.horizon <= last]
     pending = sum(len(one.accounts) for one in waiting[len(matured) :])
-    return Played(done + matured, model, cpu, pending)
+    return Played(done + matured, contenders, model, cpu, pending)
 
 
 def _lessons(
-    ripe: Sequence[Snapshots], names: tuple[str, ...], horizon: float, *, early: bool = False
+    ripe: Sequence[Snapshots],
+    contenders: tuple[str, ...],
+    names: tuple[str, ...],
+    horizon: float,
+    *,
+    early: bool = False,
 ) -> Iterator[Lessons]:
     for one in ripe:
         matured = np.full(len(one.lost), one.at + horizon)
-        yield Lessons(CONTENDERS, one.said, one.early if early else one.lost, matured, names, one.features)
+        yield Lessons(contenders, one.said, one.early if early else one.lost, matured, names, one.features)
 
 
 def _let_rivals(rivals: Sequence[Rival], done: Sequence[Snapshots], new: Snapshots, clock: _Clock) -> None:

@@ -13,7 +13,7 @@ from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Outcome
 from scoring.lessons import MIX
-from scoring.model import EXPERTS
+from scoring.model import HALFWAY
 from scoring.proof.prequential import CONTENDERS, Played, Snapshots
 from scoring.proof.skill import Skill, skill
 from scoring.proof.story import Told
@@ -98,11 +98,12 @@ def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int
     """
     heard = [one for one in played.snapshots if one.trusted]
     lost, who = _joined((one.lost for one in heard), bool), _joined((one.accounts for one in heard), np.int64)
-    said = np.concatenate([one.said for one in heard]) if heard else np.zeros((0, len(CONTENDERS)))
-    columns = {name: said[:, place] for place, name in enumerate(CONTENDERS)}
+    said = np.concatenate([one.said for one in heard]) if heard else np.zeros((0, len(played.contenders)))
+    columns = {name: said[:, place] for place, name in enumerate(played.contenders)}
+    experts = [name for name in played.contenders if name not in (MIX, HALFWAY)]
     names = heard[-1].rivals if heard else {}
     columns |= {name: _joined((_rival(one, name) for one in heard), float) for name in names}
-    skills = {name: _judged(columns[name], lost, who, draws) for name in (*EXPERTS, MIX, *names)}
+    skills = {name: _judged(columns[name], lost, who, draws) for name in (*experts, MIX, *names)}
     cpu = dict(played.cpu)
     cpu["mixture"] = cpu.pop("learn") + cpu.pop("predict")
     return Report(
@@ -112,7 +113,7 @@ def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int
         pending=played.pending,
         accounts=len(told.accounts),
         lost=float(lost.mean()) if len(lost) else None,
-        experts={name: skills[name] for name in EXPERTS},
+        experts={name: skills[name] for name in experts},
         mixture=skills[MIX],
         baselines={name: skills[name] for name in names},
         visits={name: _visits(heard, told, outcome, name, top) for name in (MIX, *names)},

@@ -5,10 +5,11 @@ import pytest
 
 from scoring.clock import DAY
 from scoring.lessons import MIX
-from scoring.model import encode
+from scoring.model import HAZARD, encode
 from scoring.proof.prequential import CONTENDERS, play
 from scoring.proof.report import document, report
 from scoring.proof.rivals import Logistic, Rule
+from tests.proof import contracts
 from tests.proof.past import HORIZON, MIDNIGHT, config, orders, told
 from tests.scoring.room import event
 
@@ -106,3 +107,21 @@ def test_one_customer_that_floods_moves_the_others_little():
     for one, other in zip(calm.snapshots, flooded.snapshots, strict=False):
         those = np.flatnonzero(np.isin(other.accounts, one.accounts))
         assert np.abs(other.said[those, CONTENDERS.index(MIX)] - one.said[:, CONTENDERS.index(MIX)]).mean() < 0.05
+
+
+def test_where_contracts_end_on_a_day_the_hazard_wins_and_the_mix_gains():
+    dated, undated = contracts.config(), contracts.config(dated=False)
+    story = contracts.contracts()
+    played, without = (play(told(one, story), one) for one in (dated, undated))
+    found, plain = (
+        report(one, told(of, story), of.scorecard.outcome, top=10, draws=0)
+        for one, of in ((played, dated), (without, undated))
+    )
+    losses = {name: one.value("log_loss") for name, one in found.experts.items()}
+    assert min(losses, key=losses.get) == HAZARD == max(found.weights, key=found.weights.get)
+    assert losses[HAZARD] < min(loss for name, loss in losses.items() if name != HAZARD) - 0.02
+    assert found.mixture.value("log_loss") < plain.mixture.value("log_loss") - 0.04
+    assert found.mixture.value("auc") > plain.mixture.value("auc") + 0.15
+    assert found.mixture.value("ece") < 0.05
+    assert HAZARD not in plain.experts
+    assert document(found)["experts"][HAZARD]["labels"] == found.compared

@@ -96,9 +96,9 @@ def outcomes(
     features: Sequence[Sequence[float]] = (),
 ) -> list[Lessons]:
     """Labels of customers of whom so much was predicted; nobody knows what they looked like, unless it is given."""
-    return [
-        Lessons.of((*EXPERTS, MIX, HALFWAY), said, lost, matured_at or range(len(lost)), names=names, features=features)
-    ]
+    known = (*EXPERTS, MIX, HALFWAY)
+    experts = (*known, *sorted({name for row in said for name in row}.difference(known)))
+    return [Lessons.of(experts, said, lost, matured_at or range(len(lost)), names=names, features=features)]
 
 
 def lessons(scorer: Scorer, values: Floats, lost: Sequence[bool] | Floats, at: float = 1.0) -> list[Lessons]:
