@@ -191,7 +191,7 @@ def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:
 def _row(label: Label, version: int) -> tuple[Any, ...]:
     rounded = {name: round(chance, 6) for name, chance in label.predictions.items()}
     said = msgspec.json.encode(rounded).decode()
-    return (label.account, label.at, label.matured_at, int(label.lost), said, version)
+    return (label.account, label.at, label.matured_at, int(label.lost), said, version, label.segment)
 
 
 def alone(connection: Connection) -> None:

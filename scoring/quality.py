@@ -53,6 +53,7 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
         weekly: the AUC within weeks of snapshots, averaged; None unless a week has both.
         log_loss: mean, in nats.
         brier: mean squared error.
+        ece: how far what was said lies from what came true, on average over the bins (expected calibration error).
         bins: calibration, ten groups of equal size, least risk first.
     """
 
@@ -64,7 +65,28 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     weekly: float | None = None
     log_loss: float
     brier: float
+    ece: float
     bins: list[Bin]
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """How well customers of one segment were predicted, on the labels that compare fairly.
+
+    Attributes:
+        name: of the card they were weighed by when it was predicted; empty: no card fit.
+        labels: how many of them are known to be of this segment.
+        lost: how many of those were customers who left.
+        accounts: how many customers they are of.
+        missing: labels still needed before anything can be said.
+        skills: the mix, the scorecard, then the other experts; empty while labels do not suffice.
+    """
+
+    name: str
+    labels: int
+    lost: int
+    accounts: int
+    missing: Missing
+    skills: list[Skill]
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +107,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
         missing: labels still needed before the models are listened to.
         model_version: the newest published.
         trained_through: newest maturity it learned, unix seconds.
+        segments: by name, on the labels of `heard` if there are any, else on all; labels that do not know their
+            segment are left out. Empty where there are no segments.
     """
 
     labels: int
@@ -101,6 +125,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     missing: Missing
     model_version: int
     trained_through: float
+    segments: list[Segment] = msgspec.field(default_factory=list)
 
     @property
     def fair(self) -> dict[str, Skill]:
@@ -115,14 +140,20 @@ def quality(connection: Connection, newest_labels: int = _NEWEST) -> Quality:
     """Judge the predictions by the newest matured labels; some 10 microseconds a label."""
     labels = schema.labels
     rows = connection.execute(
-        select(labels.c.account, labels.c.at, labels.c.lost, labels.c.predictions)
+        select(labels.c.account, labels.c.at, labels.c.lost, labels.c.predictions, labels.c.segment)
         .order_by(labels.c.matured_at.desc())
         .limit(newest_labels)
     ).all()
     decoder = msgspec.json.Decoder(dict[str, float])
     predictions = [decoder.decode(row.predictions) for row in rows]
-    accounts = [row.account for row in rows]
-    return judge(accounts, [row.at for row in rows], [bool(row.lost) for row in rows], predictions, newest(connection))
+    return judge(
+        [row.account for row in rows],
+        [row.at for row in rows],
+        [bool(row.lost) for row in rows],
+        predictions,
+        newest(connection),
+        segments=[row.segment for row in rows],
+    )
 
 
 def judge(
@@ -131,8 +162,10 @@ def judge(
     lost: Sequence[bool],
     predictions: Sequence[Mapping[str, float]],
     model: Model | None,
+    *,
+    segments: Sequence[str | None] = (),
 ) -> Quality:
-    """As `quality`, of labels given as columns."""
+    """As `quality`, of labels given as columns; `segments` may be left out."""
     left = np.array(lost, dtype=bool)
     _, who = np.unique(np.array(accounts, dtype=str), return_inverse=True)
     named = dict.fromkeys((MIX, *EXPERTS, *sorted({name for row in predictions for name in row} - {HALFWAY})))
@@ -144,6 +177,7 @@ def judge(
     weeks = np.floor(np.array(at, dtype=np.float64) / _WEEK).astype(np.intp)
     listened = _listened(said)
     gain, gain_error = _gain(said, listened, left, who)
+    fair = listened if listened.any() else np.ones(len(left), dtype=bool)
     return Quality(
         labels=len(left),
         lost=int(left.sum()),
@@ -159,7 +193,16 @@ def judge(
         missing=model.missing if model else missing(0, 0),
         model_version=model.version if model else 0,
         trained_through=model.trained_through if model else 0.0,
+        segments=[
+            _segment(name, those & fair, said, (left, who, weeks)) for name, those in by_segment(segments).items()
+        ],
     )
+
+
+def by_segment(segments: Sequence[str | None]) -> dict[str, Mask]:
+    """Which of n labels are of which segment, by name, whoever no card fits last; some are of none that is known."""
+    names = sorted({name for name in segments if name is not None}, key=lambda name: (not name, name))
+    return {name: np.array([one == name for one in segments], dtype=bool) for name in names}
 
 
 def area(chances: Floats, lost: Mask) -> tuple[float, Floats]:
@@ -204,6 +247,20 @@ def _error(shares: Floats, who: Places) -> float:
     return math.sqrt(clusters / max(1, clusters - 1) * float(sums @ sums))
 
 
+def _segment(name: str, some: Mask, said: Mapping[str, Floats], labels: tuple[Mask, Places, Places]) -> Segment:
+    lost, who, weeks = labels
+    count, left = int(some.sum()), int(lost[some].sum())
+    needed = missing(count, left)
+    return Segment(
+        name=name,
+        labels=count,
+        lost=left,
+        accounts=len(np.unique(who[some])),
+        missing=needed,
+        skills=[] if needed.labels else _skills(said, some, lost, who, weeks),
+    )
+
+
 def _skills(said: Mapping[str, Floats], some: Mask, lost: Mask, who: Places, weeks: Places) -> list[Skill]:
     """The skills, on some of the labels, of those that predicted any of them."""
     judged = ((name, some & ~np.isnan(chances)) for name, chances in said.items())
@@ -220,6 +277,7 @@ def _skill(name: str, chances: Floats, lost: Mask, who: Places, weeks: Places) -
         low, high = max(0.0, auc - _Z * error), min(1.0, auc + _Z * error)
     sure = np.clip(chances, _SURE, 1.0 - _SURE)
     order = np.array_split(np.argsort(chances, kind="stable"), min(10, len(chances)))
+    bins = [Bin(float(chances[those].mean()), float(lost[those].mean()), len(those)) for those in order]
     return Skill(
         name=name,
         labels=len(chances),
@@ -229,7 +287,8 @@ def _skill(name: str, chances: Floats, lost: Mask, who: Places, weeks: Places) -
         weekly=within(chances, lost, weeks),
         log_loss=float(-np.log(np.where(lost, sure, 1.0 - sure)).mean()),
         brier=float(((chances - lost) ** 2).mean()),
-        bins=[Bin(float(chances[those].mean()), float(lost[those].mean()), len(those)) for those in order],
+        ece=sum(abs(one.predicted - one.lost) * one.labels for one in bins) / len(chances),
+        bins=bins,
     )
 
 

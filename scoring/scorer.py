@@ -119,7 +119,7 @@ class Scorer:
         self.dimensions = (*(m.dimension for m in config.measures), *[""] * len(OTHERS))
         self._parts: tuple[Measure | str, ...] = (*config.measures, *OTHERS)
         self._ruled = [(name, self.names.index(name)) for name in (CAP, FLOOR)]
-        self._cards = Cards(config.measures, card)
+        self._cards, self._segmented = Cards(config.measures, card), bool(card.cards)
         self._borders, self._hysteresis = borders(card), card.hysteresis
         names = feature_names(measured)
         self._regressions = risk.apply(learned.regressions, names)
@@ -232,6 +232,10 @@ class Scorer:
     def card(self, code: int) -> str:
         """What the card of a code is called; empty: it is the scorecard itself."""
         return self._cards.names[code]
+
+    def segment(self, code: int) -> str | None:
+        """Of which segment a customer of this card is; None where there are none, empty for whoever no card fits."""
+        return self.card(code) if self._segmented else None
 
     def _judge(self, values: Floats, found: Floats, cards: Codes | None) -> tuple[Floats, Floats, Floats]:
         """Log odds by part in the mix, of each expert by itself, and of half the horizon.

@@ -30,6 +30,8 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         predictions: probabilities by expert and of the `mix`, as predicted then.
         config_version: the measures and scorecard it was taken with.
         early: whether only half the horizon has passed, and `lost` and `matured_at` are of that.
+        segment: name of the card it was weighed by then, empty where no card fit; None where that is not known, as of
+            snapshots taken while there were no cards.
     """
 
     account: str
@@ -40,6 +42,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     predictions: dict[str, float]
     config_version: str
     early: bool = False
+    segment: str | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ class Waiting(msgspec.Struct, frozen=True):
     predictions: dict[str, float]
     config_version: str
     half_due: float | None = None
+    segment: str | None = None
 
     def label(self, *, lost: bool, early: bool = False) -> Label:
         """What it teaches, when all of its horizon or half of it has passed."""
@@ -64,6 +68,7 @@ class Waiting(msgspec.Struct, frozen=True):
             features=np.frombuffer(self.features, np.float32).tolist(),
             predictions=self.predictions,
             config_version=self.config_version,
+            segment=self.segment,
         )
 
 
@@ -79,6 +84,7 @@ def row_of(waiting: Waiting, partition: int, model_version: int) -> tuple[Any, .
         msgspec.json.encode(waiting.predictions).decode(),
         waiting.config_version,
         model_version,
+        waiting.segment,
     )
 
 
@@ -96,6 +102,7 @@ def matured(
             _TABLE.c.predictions,
             _TABLE.c.config_version,
             _TABLE.c.half_due,
+            _TABLE.c.segment,
         )
         .where(_TABLE.c.partition.in_(list(partitions)), due <= now)
         .order_by(due, _TABLE.c.account)
@@ -110,6 +117,7 @@ def matured(
             _predictions(row.predictions),
             row.config_version,
             row.half_due,
+            row.segment,
         )
         for row in connection.execute(asked)
     ]

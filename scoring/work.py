@@ -313,7 +313,8 @@ class Work:
             at, partition = float(now[each]), int(self.draft.partitions[judged.places[each]])
             horizon, features = self.rules.outcome.horizon, judged.scores.features[each].tobytes()
             due, half_due = at + horizon, at + horizon / 2.0
-            waiting = Waiting(accounts[each], at, due, features, said, self.rules.config_version, half_due)
+            segment = judged.scorer.segment(int(judged.cards[each]))
+            waiting = Waiting(accounts[each], at, due, features, said, self.rules.config_version, half_due, segment)
             self.snapshots.append((waiting, partition, judged.scorer.version))
         return taken
 

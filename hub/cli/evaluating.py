@@ -23,6 +23,7 @@ from scoring.measures import MeasureSet
 from scoring.proof.prequential import Rival, play
 from scoring.proof.report import Report, document, report, table
 from scoring.proof.rivals import BOOSTING, LOGISTIC, RULE, Boosting, Logistic, Rule
+from scoring.proof.skill import Skill
 from scoring.proof.story import Story, Told
 from scoring.proof.suggest import Fact, suggested
 from scoring.recency import sign_of_life
@@ -79,7 +80,8 @@ def evaluate(
             _rivals(config) if rivals else [],
             lambda done, ticks: progress.update(task, completed=done, total=ticks, note=f"{done} of {ticks} looks"),
         )
-    found = report(played, told, outcome, top=top, draws=draws)
+    cards = [card.name for card in config.scorecard.cards]
+    found = report(played, told, outcome, top=top, draws=draws, cards=cards)
     if as_json:
         print_json(document(found))
     else:
@@ -183,7 +185,10 @@ def _say(found: Report, outcome: Outcome) -> None:
     answer.print()
     print_table(
         ("", "AUC", "log loss", "Brier", "ECE", "CPU s"),
-        [_row(name, one, found) for name, one in table(found).items()],
+        [
+            *(_row(name, one, found) for name, one in table(found).items()),
+            *(_segment(name, one.mixture, found) for name, one in found.segments.items()),
+        ],
         "",
     )
     shown = found.visits["mix"]
@@ -198,13 +203,24 @@ def _say(found: Report, outcome: Outcome) -> None:
     )
 
 
-def _row(name: str, one: object, found: Report) -> tuple[object, ...]:
-    figures = one.figures  # type: ignore[attr-defined]
+def _segment(name: str, one: Skill, found: Report) -> tuple[object, ...]:
+    said = f"the same in segment {name}" if name else "the same in no segment"
+    if one.value("auc") is None:
+        return (said, Styled(f"[yellow]insufficient labels[/] ({one.labels:,})"))
+    return (f"{said}, {one.labels / found.compared:.0%}", *_cells(one))
+
+
+def _cells(one: Skill) -> list[Styled]:
     cells = []
     for key in ("auc", "log_loss", "brier", "ece"):
-        figure = figures[key]
+        figure = one.figures[key]
         spread = "" if figure.low is None else f" [dim]{figure.low:.3f}–{figure.high:.3f}[/]"
         cells.append(Styled("–" if figure.value is None else f"{figure.value:.3f}{spread}"))
+    return cells
+
+
+def _row(name: str, one: Skill, found: Report) -> tuple[object, ...]:
+    cells = _cells(one)
     cpu = found.cpu_s.get(name)
     label = _WORDS.get(name, f"expert {name}, weight {found.weights.get(name, 0.0):.0%}")
     return (Styled(f"[bold]{label}[/]") if name == "mixture" else label, *cells, "" if cpu is None else f"{cpu:.1f}")

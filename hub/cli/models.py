@@ -1,4 +1,4 @@
-"""`models`: the versions of what was learned, and going back to one."""
+"""`models`: the versions of what was learned, how well they predict, and going back to one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import msgspec
 import typer
 
 from hub.cli import context
-from hub.cli.output import Json, answer, iso, print_json, print_table, when
+from hub.cli.output import Json, Styled, answer, iso, print_json, print_table, when
+from scoring.lessons import MIX
 from scoring.published import Version, go_back, versions
+from scoring.quality import Quality, Segment, Skill, quality
 
 _HEARD = 3  # experts that are named
 
@@ -22,7 +24,7 @@ def models(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the versions of the models, newest first; with --back-to, return to one of them.
+    """List the versions of the models and how well they predict; with --back-to, return to one of them.
 
     Nothing is taken away: going back makes a new version, from which learning goes on. A running hub sees it at once.
     """
@@ -30,7 +32,7 @@ def models(
     with context.opened(settings) as database:
         if back_to is None:
             with database.read() as connection:
-                _list(versions(connection), as_json=as_json)
+                _list(versions(connection), quality(connection), as_json=as_json)
             return
         made = database.write(lambda connection: go_back(connection, back_to, time.time())).result()
     if as_json:
@@ -39,9 +41,9 @@ def models(
         answer.print(f"version {made.version} knows what version {back_to} knew: {made.labels:,} labels")
 
 
-def _list(found: list[Version], *, as_json: bool) -> None:
+def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:
     if as_json:
-        print_json({"versions": [_document(one) for one in found]})
+        print_json({"versions": [_document(one) for one in found], "quality": quality_document(learned)})
         return
     rows = [
         (one.version, when(one.at), f"{one.labels:,}", f"{one.lost:,}", when(one.trained_through), _heard(one))
@@ -52,6 +54,39 @@ def _list(found: list[Version], *, as_json: bool) -> None:
         rows,
         "No label has come due yet, so nothing was learned: health is the scorecard's.",
     )
+    if learned.labels:
+        answer.print()
+        _judge(learned)
+
+
+def _judge(learned: Quality) -> None:
+    """How well it predicts: all that are listened to, and the mix in each segment."""
+    if learned.missing.labels:
+        answer.print(f"[yellow]insufficient labels[/]: {learned.missing.labels:,} more must come due")
+        return
+    rows = [_row("what was shown" if name == MIX else f"expert {name}", one) for name, one in learned.fair.items()]
+    for segment in learned.segments:
+        said = _called(segment)
+        mix = next((one for one in segment.skills if one.name == MIX), None)
+        rows.append((said, segment.labels, "insufficient labels") if mix is None else _row(said, mix))
+    print_table(("", "labels", "AUC", "log loss", "Brier", "ECE"), rows, "")
+
+
+def _called(segment: Segment) -> str:
+    return f"in segment {segment.name}" if segment.name else "in no segment"
+
+
+def _row(said: str, one: Skill) -> tuple[object, ...]:
+    auc = "–" if one.auc is None else f"{one.auc:.3f} [dim]{one.low:.3f}–{one.high:.3f}[/]"
+    return (said, f"{one.labels:,}", Styled(auc), f"{one.log_loss:.3f}", f"{one.brier:.3f}", f"{one.ece:.3f}")
+
+
+def quality_document(learned: Quality) -> dict[str, Any]:
+    """How well it predicts, as JSON has it."""
+    plain: dict[str, Any] = msgspec.to_builtins(learned)
+    for segment in plain["segments"]:
+        segment["insufficient_labels"] = bool(segment["missing"][0])
+    return plain
 
 
 def _heard(one: Version) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 6  # also the number of the newest step in `hub.store.migrations`
+VERSION = 7  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -223,6 +223,7 @@ snapshots = Table(
     Column("predictions", Text, nullable=False, comment="JSON: expert -> probability, as predicted then"),
     Column("config_version", String, nullable=False),
     Column("model_version", Integer, nullable=False),
+    Column("segment", Text, comment="the card it was weighed by; empty: no card fit; None: there were none"),
     Index("snapshots_due", "partition", "due"),
     Index("snapshots_half_due", "partition", "half_due"),
 )
@@ -243,6 +244,7 @@ labels = Table(
     Column("lost", Integer, nullable=False),
     Column("predictions", Text, nullable=False),
     Column("taught", Integer, nullable=False, comment="model version that learned it"),
+    Column("segment", Text, comment="as in snapshots"),
 )
 models = Table(
     "models",

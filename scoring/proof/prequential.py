@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from scoring.arrays import Floats, Mask, Singles
+from scoring.arrays import Codes, Floats, Mask, Singles
 from scoring.bands import NO_BAND
 from scoring.batch import Integers
 from scoring.clock import DAY
@@ -57,6 +57,7 @@ class Snapshots:
         lost: (n,) what became of them; only what has matured may be looked at.
         early: (n,) whether they were lost within half the horizon.
         trusted: whether the models were listened to.
+        cards: (n,) codes of the cards they were weighed by.
         rivals: by name, (n,) probabilities.
     """
 
@@ -68,6 +69,7 @@ class Snapshots:
     lost: Mask
     early: Mask
     trusted: bool
+    cards: Codes
     rivals: dict[str, Floats] = field(default_factory=dict)
 
 
@@ -151,7 +153,7 @@ def play(
         said = np.column_stack([scores.predictions.get(name, nothing) for name in contenders])
         lost = told.lost(accounts, at, outcome)
         early = told.lost(accounts, at, outcome, half)
-        new = Snapshots(at, accounts, scores.features, values, said, lost, early, model.trusted)
+        new = Snapshots(at, accounts, scores.features, values, said, lost, early, model.trusted, cards)
         _let_rivals(rivals, done, new, clock)
         waiting.append(new)
         halves.append(new)

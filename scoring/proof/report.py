@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,7 @@ from scoring.arrays import Floats, Mask
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Outcome
+from scoring.families.segments import DEFAULT
 from scoring.lessons import MIX
 from scoring.model import HALFWAY
 from scoring.proof.prequential import CONTENDERS, Played, Snapshots
@@ -50,6 +51,18 @@ class Span(msgspec.Struct, frozen=True):
     skill: Skill
 
 
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """How customers of one segment were predicted, on the labels that are compared.
+
+    Attributes:
+        experts: by name, without intervals.
+        mixture: what would have been shown.
+    """
+
+    experts: dict[str, Skill]
+    mixture: Skill
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The comparison.
 
@@ -65,6 +78,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         baselines: by name.
         visits: by name, of the mixture and the baselines.
         spans: the mixture over time.
+        segments: by the name of the card they were weighed by, `` for whoever no card fits; empty where there are none.
         weights: how much each expert is listened to at the end.
         cpu_s: processor seconds by who took them; `mixture` is all our learning and predicting.
         state_bytes: size of all that was learned.
@@ -81,12 +95,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, Skill]
     visits: dict[str, Visits]
     spans: list[Span]
+    segments: dict[str, Segment]
     weights: dict[str, float]
     cpu_s: dict[str, float]
     state_bytes: int
 
 
-def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int) -> Report:
+def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int, cards: Sequence[str] = ()) -> Report:
     """Judge a replay.
 
     Args:
@@ -95,6 +110,7 @@ def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int
         outcome: what losing a customer means.
         top: how many customers can be visited each time.
         draws: of the bootstrap, for the intervals.
+        cards: names of the scorecard's, in its order: the segments.
     """
     heard = [one for one in played.snapshots if one.trusted]
     lost, who = _joined((one.lost for one in heard), bool), _joined((one.accounts for one in heard), np.int64)
@@ -118,6 +134,7 @@ def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int
         baselines={name: skills[name] for name in names},
         visits={name: _visits(heard, told, outcome, name, top) for name in (MIX, *names)},
         spans=_spans(heard),
+        segments=_segments(heard, cards, {name: columns[name] for name in (*experts, MIX)}, draws),
         weights=played.model.weights,
         cpu_s=cpu,
         state_bytes=len(msgspec.json.encode(played.model)),
@@ -132,6 +149,13 @@ def document(found: Report) -> dict[str, object]:
         "mixture": _flat(found.mixture)
         | {"by_30_days": [_flat(one.skill) | {"begins": one.begins} for one in found.spans]},
         "baselines": {name: _flat(one) for name, one in found.baselines.items()},
+        "segments": {
+            name: {
+                "experts": {expert: _flat(skill) for expert, skill in one.experts.items()},
+                "mixture": _flat(one.mixture),
+            }
+            for name, one in found.segments.items()
+        },
     }
     del plain["spans"]
     return plain
@@ -150,6 +174,24 @@ def _flat(one: Skill) -> dict[str, object]:
         "calibration": one.curve,
         **({"insufficient_labels": True} if insufficient else {}),
     }
+
+
+def _segments(
+    heard: Sequence[Snapshots], names: Sequence[str], columns: Mapping[str, Floats], draws: int
+) -> dict[str, Segment]:
+    if not names:
+        return {}
+    cards = _joined((one.cards for one in heard), np.int8)
+    lost, who = _joined((one.lost for one in heard), bool), _joined((one.accounts for one in heard), np.int64)
+    found = {}
+    for code, name in [*enumerate(names), (DEFAULT, "")]:
+        some = cards == code
+        judged = {
+            expert: _judged(columns[expert][some], lost[some], who[some], draws if expert == MIX else 0)
+            for expert in columns
+        }
+        found[name] = Segment(mixture=judged.pop(MIX), experts=judged)
+    return found
 
 
 def _judged(chances: Floats, lost: Mask, who: Integers, draws: int) -> Skill:

@@ -19,6 +19,7 @@ READING = [
     ("events", "parcel:company:evil"),
     ("deliveries",),
     ("deadletters", "list"),
+    ("models",),
     ("plugins",),
     ("doctor",),
     ("version",),

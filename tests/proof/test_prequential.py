@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scoring.clock import DAY
+from scoring.config import Config
 from scoring.lessons import MIX
 from scoring.model import HAZARD, encode
 from scoring.proof.prequential import CONTENDERS, play
@@ -14,6 +15,13 @@ from tests.proof.past import HORIZON, MIDNIGHT, config, orders, told
 from tests.scoring.room import event
 
 CONFIG = config()
+
+
+def config_with_cards():
+    body = CONFIG.model_dump()
+    of = body["scorecard"]["dimensions"]
+    body["scorecard"]["cards"] = [{"name": name, "when": {"plan": name}, "dimensions": of} for name in ("pro", "rare")]
+    return Config.model_validate(body)
 
 
 def _said(played):
@@ -86,6 +94,25 @@ def test_the_mix_beats_the_rule_in_a_world_where_each_has_its_own_pace():
     assert set(said["cpu_s"]) == {"replay", "mixture", "rule", "logistic_weekly"}
     low, high = said["mixture"]["interval_95"]["auc"]
     assert low < said["mixture"]["auc"] < high
+
+
+def test_segments_are_judged_one_by_one_and_together_they_are_all():
+    carded = config_with_cards()
+    facts = [
+        (event("account.updated", MIDNIGHT + DAY, id=f"fact-{n}", properties={"plan": "pro"}), f"shop-{n:03}")
+        for n in range(150)
+    ]
+    facts.append((event("account.updated", MIDNIGHT + DAY, id="x", properties={"plan": "rare"}), "shop-199"))
+    past = told(carded, [*orders(200, 300), *facts])
+    played = play(past, carded)
+    found = report(played, past, carded.scorecard.outcome, top=10, draws=5, cards=["pro", "rare"])
+    assert list(found.segments) == ["pro", "rare", ""]
+    assert sum(one.mixture.labels for one in found.segments.values()) == found.mixture.labels
+    assert 0.5 < found.segments["pro"].experts["bayes"].value("auc") < 1.0
+    said = document(found)["segments"]
+    assert said["rare"]["mixture"]["insufficient_labels"] is True
+    assert said["rare"]["mixture"]["auc"] is None
+    assert said["pro"]["mixture"]["labels"] > said[""]["mixture"]["labels"] > said["rare"]["mixture"]["labels"]
 
 
 def test_where_labels_do_not_suffice_no_number_is_given():

@@ -137,6 +137,33 @@ def test_an_expert_that_came_later_is_judged_by_what_it_predicted():
     assert _skill(found, "adagrad") is None
 
 
+def test_each_segment_is_judged_by_its_own_labels():
+    """`big` is predicted well, `small` by chance; of `new` too little is known, of two labels no segment at all."""
+    chance = np.random.default_rng(0)
+    of = ["big"] * 300 + ["small"] * 300 + ["new"] * 20 + [""] * 200 + [None] * 2
+    lost = chance.random(len(of)) < 0.4
+    said = np.where(lost, 0.6, 0.3) + chance.uniform(-0.25, 0.25, len(of))
+    said[300:600] = chance.random(300)
+    rows = [{"mix": float(one), "scorecard": 0.5, "sgd": float(one)} for one in said]
+    accounts = [f"a{place // 4}" for place in range(len(of))]
+    found = judge(accounts, [0.0] * len(of), lost.tolist(), rows, None, segments=of)
+    assert [one.name for one in found.segments] == ["big", "new", "small", ""]
+    big, new, small, rest = found.segments
+    assert (big.labels, big.accounts, rest.labels, new.labels) == (300, 75, 200, 20)
+    assert big.lost == int(lost[:300].sum())
+    assert (new.skills, new.missing.labels) == ([], 80)
+    alone = judge(accounts[:300], [0.0] * 300, lost[:300].tolist(), rows[:300], None)
+    assert big.skills == alone.heard
+    assert big.skills[0].low > 0.8
+    assert small.skills[0].low < 0.5 < small.skills[0].high
+    assert {one.name for one in rest.skills} == {"mix", "scorecard", "sgd"}
+
+
+def test_the_calibration_error_is_how_far_the_bins_lie_apart_on_average():
+    one = _skill(_judged([0.2] * 50 + [0.8] * 50, [True] * 20 + [False] * 30 + [True] * 40 + [False] * 10), "mix")
+    assert one.ece == pytest.approx((10 * abs(0.2 - 1) * 2 + 10 * 0.2 * 3 + 10 * 0.2 * 4 + 10 * 0.8) / 100)
+
+
 @pytest.mark.usefixtures("engine")
 def test_before_any_label_there_is_nothing_to_say_and_it_says_so(tmp_path):
     with Database(url(tmp_path)) as database, database.read() as connection:
@@ -162,6 +189,7 @@ def test_it_reads_the_newest_labels_and_the_newest_model(tmp_path):
                         lost=int(i % 3 == 0),
                         predictions=said,
                         taught=1,
+                        segment="big" if i % 5 == 2 else None,
                     )
                 )
             for version in (0, 1, 2):
@@ -181,3 +209,4 @@ def test_it_reads_the_newest_labels_and_the_newest_model(tmp_path):
     assert _skill(found, "scorecard").auc == 0.5
     assert found.gain == 0.5
     assert (last.labels, last.since) == (6, 24)
+    assert [(one.name, one.labels, one.accounts, one.skills) for one in found.segments] == [("big", 6, 1, [])]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sqlalchemy import select
 
+from hub.store import schema
+from hub.streams.room import Record
 from scoring.config import Config
 from scoring.explain import explain
 from scoring.families.segments import DEFAULT
+from scoring.learner import Learner
 from scoring.loading import load
 from scoring.measures import MeasureSet
 from scoring.scorer import Scorer
@@ -125,6 +130,29 @@ def test_a_health_names_its_card_and_whoever_changes_segment_is_weighed_anew(roo
     room.take([told(START + 60, plan="free")])
     assert room.healths[-1].card == ""
     assert room.healths[-1].health == pytest.approx(before.health, abs=0.1)
+
+
+def test_a_label_knows_of_which_segment_its_customer_was_when_it_was_predicted(tmp_path):
+    body = load().model_dump()
+    strict = [{"name": "a", "weight": 1, "measures": [{"measure": "active_days", "weight": 1, "low": 20, "high": 28}]}]
+    plain = Config.model_validate(body)
+    body["scorecard"]["cards"] = [{"name": "big", "when": {"plan": "enterprise"}, "dimensions": strict}]
+    room = Room(tmp_path, config=plain)
+    room.take([event("usage.tracked", id="u"), told(plan="enterprise")])
+    room.pass_days(8)
+    restarted(room, Config.model_validate(body))
+    settled(room)
+    room.pass_days(8)
+    room.take([event("usage.tracked", room.now, id="v"), told(room.now, plan="free")])
+    room.pass_days(66)
+    assert [label.segment for label in room.halves][:3] == [None, "big", ""]
+    assert [label.segment for label in room.labels][:3] == [None, "big", ""]  # none: there were no segments yet
+    learner = Learner(room.database, room.config)
+    records = [Record(0, n, 0.0, one.account.encode(), msgspec.json.encode(one)) for n, one in enumerate(room.labels)]
+    room.database.write(lambda connection: learner.step(connection, records).write(connection)).result()
+    kept = room.rows(select(schema.labels.c.segment).order_by(schema.labels.c.at))
+    assert [row.segment for row in kept[:3]] == [None, "big", ""]
+    room.close()
 
 
 @pytest.mark.parametrize(
