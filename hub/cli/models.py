@@ -1,23 +1,31 @@
-"""`models`: the versions of what was learned, how well they predict, and going back to one."""
+"""`models`: the versions of what was learned, how well they predict, going back to one, and the model card."""
 
 from __future__ import annotations
 
 import time
+from importlib import metadata
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from hub.cli import context
+from hub.cli.drafting import in_use
 from hub.cli.output import Json, Styled, answer, iso, print_json, print_table, when
+from hub.store.questions import portfolio
 from scoring.lessons import MIX
+from scoring.model_card import card, document
 from scoring.published import Version, go_back, versions
 from scoring.quality import Quality, Segment, Skill, quality
+from scoring.record import TOPS, record
 
 _HEARD = 3  # experts that are named
+models = typer.Typer(help="What was learned.", add_completion=False, invoke_without_command=True)
 
 
-def models(
+@models.callback()
+def list_models(
+    ctx: typer.Context,
     *,
     back_to: Annotated[
         int | None, typer.Option("--back-to", help="Publish what this version knew as the next one.", min=1)
@@ -28,6 +36,8 @@ def models(
 
     Nothing is taken away: going back makes a new version, from which learning goes on. A running hub sees it at once.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     settings, _ = context.load()
     with context.opened(settings) as database:
         if back_to is None:
@@ -39,6 +49,26 @@ def models(
         print_json(_document(made) | {"knows_what_version": back_to})
     else:
         answer.print(f"version {made.version} knows what version {back_to} knew: {made.labels:,} labels")
+
+
+@models.command("card")
+def print_card(
+    *,
+    top: Annotated[
+        list[int] | None, typer.Option("--top", help="How many customers can be visited; repeat it.", min=1, max=10_000)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the model card: what predicts, on what, and how well it did here. Markdown; wholly of what is stored."""
+    settings, _ = context.load()
+    config = in_use(settings)
+    with context.opened(settings) as database, database.read() as connection:
+        now = time.time() if settings.clock == "wall" else portfolio.newest(connection) or time.time()
+        found = record(connection, config, now, tuple(top or TOPS))
+    if as_json:
+        print_json(document(found))
+    else:
+        typer.echo(card(found, config, metadata.version("pulsehub")), nl=False)
 
 
 def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:

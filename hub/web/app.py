@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from hub.web import actions, forms, palette, stream
-from hub.web.api import explaining, overriding, probes, routes
+from hub.web.api import explaining, learned, overriding, probes, routes
 from hub.web.context import Context
 from hub.web.frame import Frame
 from hub.web.guard import Guard, Receive, Scope, Send
@@ -58,6 +58,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(routes.router(site))
     app.include_router(overriding.router(site))
     app.include_router(explaining.router(site))
+    app.include_router(learned.router(site))
     app.include_router(probes.router(site))
     app.mount("/static", Statics())
 

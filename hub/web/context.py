@@ -18,6 +18,7 @@ from hub.store.heartbeats import Process
 from hub.store.live import Live
 from hub.store.questions.tree import Rollup
 from scoring.answers import Answers
+from scoring.config import Config
 from scoring.overrides import Override
 from scoring.sources import Told
 
@@ -205,6 +206,7 @@ class Context:
         settings: the installation's.
         database: the truth.
         live: what just happened.
+        config: what is measured and how it is weighed, in use; None where nobody here can tell.
         hot: answers that may be two seconds old; shared by all processes that show pages, where there is a Redis.
         explain: why an account's health is what it is; None if it was never scored.
         answers: what moved it, what would bring it to green, what if; None where nobody here can tell.
@@ -235,6 +237,7 @@ class Context:
     live: Live
     explain: Callable[[Connection, str], Explanation | None]
     answers: Answers | None = None
+    config: Config | None = None
     hot: Hot = field(default_factory=Hot)
     lag: Callable[[], Mapping[str, int]] = _nothing
     counters: Callable[[], Mapping[str, int]] = _nothing

@@ -37,7 +37,7 @@ class Renderer:
         )
         self._environment.filters |= {
             name: getattr(words, name)
-            for name in ("whole", "signed", "share", "money", "plural", "kind", "span", "clock")
+            for name in ("whole", "signed", "share", "figure", "month", "money", "plural", "kind", "span", "clock")
         }
         self._environment.filters |= {
             "exact": words.exact,

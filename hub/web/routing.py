@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.routing import compile_path
 
 from hub.web.page import Asked, View
-from hub.web.pages import account, deliveries, letters, moved, portfolio, streams, what_if
+from hub.web.pages import account, deliveries, letters, models, moved, portfolio, streams, what_if
 
 PAGES: Final[Mapping[str, View]] = {
     "/": portfolio.view,
@@ -17,6 +17,7 @@ PAGES: Final[Mapping[str, View]] = {
     "/accounts/{reference}/moved": moved.view,
     "/accounts/{reference}/what-if": what_if.view,
     "/moved": moved.view_book,
+    "/models": models.view,
     "/streams": streams.view,
     "/deliveries": deliveries.view,
     "/dead-letters": letters.view,
@@ -24,6 +25,7 @@ PAGES: Final[Mapping[str, View]] = {
 }
 NAVIGATION: Final = (
     ("/", "Portfolio", "portfolio", "customers"),
+    ("/models", "Models", "models", "health"),
     ("/streams", "Connectors and streams", "streams", "operation"),
     ("/deliveries", "Deliveries", "deliveries", "operation"),
     ("/dead-letters", "Dead letters", "letters", "operation"),

@@ -61,6 +61,24 @@ def share(value: float | None) -> str:
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"  # noqa: PLR2004 - two digits do
 
 
+def figure(value: float | None, places: int = 2) -> str:
+    """A number that has no unit, to so many digits.
+
+    >>> figure(0.7381), figure(0.5, 3), figure(None)
+    ('0.74', '0.500', '–')
+    """
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:.{places}f}"
+
+
+def month(then: float) -> str:
+    """The month something happened in.
+
+    >>> month(0)
+    'January 1970'
+    """
+    return f"{moment(then):%B %Y}"
+
+
 def money(value: float | None, currency: str | None, *, short: bool = False) -> str:
     """An amount with its currency; whole units, since these are monthly revenues.
 

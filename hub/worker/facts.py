@@ -65,6 +65,7 @@ class Facts:
             hot=Hot(hub.engine.expendable),
             explain=self._explain,
             answers=Answers(hub.engine.config, self._scorers),
+            config=hub.engine.config,
             lag=self._asked(hub.condition.behind.records),
             counters=self._asked(self._books),
             rates=self._pace.rates,

@@ -20,7 +20,7 @@ from tests.web.serving import context
 
 PAGE = ROOT / "docs" / "api.md"
 ASKED = [(first.text.split()[1], second) for first, second in pairwise(blocks(PAGE)) if first.language == "http"]
-OPEN = {"states", "outcomes", "fields", "context", "properties"}  # whose keys are data
+OPEN = {"states", "outcomes", "fields", "context", "properties", "weights"}  # whose keys are data
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,13 @@ def pages(ids):
         "account-hostile": f"/accounts/{quote(ids[-1])}" if ids else "",
         "dead-letter": f"/dead-letters/{quote('stripe/events:3:4', safe='')}",
     }
-    common = {"portfolio": "/", "streams": "/streams", "deliveries": "/deliveries", "dead-letters": "/dead-letters"}
+    common = {
+        "portfolio": "/",
+        "models": "/models",
+        "streams": "/streams",
+        "deliveries": "/deliveries",
+        "dead-letters": "/dead-letters",
+    }
     return {**common, "not-found": "/nowhere", **(full if ids else {})}
 
 
@@ -62,6 +68,8 @@ def main(folder, *, whole):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
         with running() as (url, _, ids):
             shoot(browser, url, pages(ids), folder, "full", whole=whole)
+        with running(taught=True) as (url, _, ids):
+            shoot(browser, url, {"models": "/models"}, folder, "taught", whole=whole)
         with running(halted=lambda: [HALTED]) as (url, _, _ids):
             shoot(browser, url, {"streams": "/streams"}, folder, "halted", whole=whole)
         with running(**many()) as (url, _, _ids):

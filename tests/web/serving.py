@@ -14,6 +14,7 @@ from hub.web.context import Context, Halt, Listening, Plugin
 from scoring.answers import Answers
 from scoring.loading import load
 from tests.web import companies
+from tests.web.learned import learn
 
 
 class Hands:
@@ -67,18 +68,21 @@ def context(database, *, full=True, **changes):
         "version": "0.1.0",
     }
     parts = {"settings": settings, "database": database, "live": Live(), "explain": companies.explain}
-    parts["answers"] = Answers(load())
+    parts["config"] = load()
+    parts["answers"] = Answers(parts["config"])
     return Context(**{**parts, **facts, **changes})
 
 
 @contextlib.contextmanager
-def running(*, full=True, number=None, **changes):
-    """A server at `url`, its context and its companies' ids."""
+def running(*, full=True, number=None, taught=False, **changes):
+    """A server at `url`, its context and its companies' ids; `taught`: with outcomes that the models have learned."""
     with (
         tempfile.TemporaryDirectory(prefix="pulsehub-web-") as folder,
         Database(f"sqlite:///{Path(folder)}/hub.db") as db,
     ):
         ids = companies.fill(db, number=number) if full else []
+        if taught:
+            learn(db, ids)
         made = context(db, full=full, **changes)
         server = Serving(create_app(made))
         server.start()

@@ -62,6 +62,7 @@ def paths(ids):
         f"/accounts/{ids[-1]}/moved?since=90d",
         "/moved?since=7d",
         "/moved?since=90d",
+        "/models",
         "/streams",
         "/deliveries",
         "/dead-letters",
@@ -103,6 +104,30 @@ def test_axe_finds_nothing_wrong(browser, face, theme):
             found = Axe().run(page, options=rules).response["violations"]
             told = [(one["id"], one["impact"], one["nodes"][0]["html"][:200]) for one in found]
             assert told == [], path
+
+
+def test_axe_finds_nothing_wrong_with_the_track_record_and_nothing_runs_over_the_side(browser):
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+
+    with running(taught=True) as (url, _, _):
+        for theme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+            with opened(browser, color_scheme=theme, width=width, bypass_csp=True) as page:
+                page.goto(url + "/models")
+                assert page.locator(".experts tbody tr").count() == 5
+                for one in page.locator("summary").all():
+                    one.click()
+                found = Axe().run(page).response["violations"]
+                assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], (theme, width)
+                assert page.evaluate(OVER) == []
+        with opened(browser) as page:
+            page.goto(url + "/models")
+            page.get_by_role("link", name="Top 50").click()
+            assert "Of the 50 customers" in page.locator(".quote").inner_text()
+            page.get_by_role("spinbutton").fill("7")
+            page.keyboard.press("Enter")
+            page.wait_for_url("**top=7")
+            assert "Of the 7 customers" in page.locator(".quote").inner_text()
+            assert page.complaints == []
 
 
 def test_axe_finds_nothing_wrong_with_many_processes_and_nothing_runs_over_the_side(browser):

@@ -5,12 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.web.svg.bars import bars
+from hub.web.svg.calibration import SIDE, calibration
 from hub.web.svg.course import Mark, Point, choose, course
 from hub.web.svg.markup import tag
+from hub.web.svg.months import Step, months
 from hub.web.svg.shape import shape
 from hub.web.svg.spark import spark
 from hub.web.svg.strip import strip
+from hub.web.svg.trail import trail
 from hub.web.svg.way import Column, Stop, way, way_down
+from scoring.record import Group
 
 HOSTILE = "<script>alert(1)</script>\"' & \u202e"
 health = st.floats(0, 100)
@@ -144,3 +148,40 @@ def test_the_way_says_where_it_stands_still():
 def test_a_stop_is_joined_only_to_what_it_comes_after():
     columns = [Column("a", [Stop("one", ""), Stop("two", "")]), Column("b", [Stop("three", "", after="two")])]
     assert len([p for p in parsed(way(columns)).iter("path") if "arrow" in p.get("class")]) == 1
+
+
+chance = st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(chance, chance, chance, chance), max_size=12))
+def test_a_calibration_stays_inside_its_square_and_its_points_lie_where_they_should(drawn):
+    groups = [Group(said=s, came=sorted(r)[1], low=min(r), high=max(r), labels=9) for s, *r in drawn]
+    found = parsed(calibration(groups))
+    points = list(found.iter("circle"))
+    assert len(points) == len(groups)
+    assert all(44 <= float(p.get("cx")) <= 44 + SIDE and 10 <= float(p.get("cy")) <= 10 + SIDE for p in points)
+
+
+def test_a_rare_loss_fills_the_calibration_as_a_usual_one_does():
+    rare = [Group(said=0.01, came=0.02, low=0.01, high=0.04, labels=9)]
+    end = [one.text for one in parsed(calibration(rare)).iter("text")]
+    assert "5 %" in end
+    assert "100 %" not in end
+
+
+@given(st.lists(st.tuples(st.none() | chance, chance, chance, st.integers(0, 10**6)), max_size=40))
+def test_months_stay_inside_their_picture_and_say_what_they_rest_on(drawn):
+    steps = [Step("Jan", v, min(a, b), max(a, b), v, n, n // 2, f"{n} outcomes") for v, a, b, n in drawn]
+    found = parsed(months(steps, low=0.5, high=1.0, even=0.5, what="AUC"))
+    assert all(0 <= float(one.get("cy")) <= float(found.get("height")) for one in found.iter("circle"))
+    assert [one.find("title").text for one in found.iter("g")] == [step.says for step in steps]
+    assert len([one for one in found.iter("circle") if one.get("class") == "point"]) == sum(
+        step.value is not None for step in steps
+    )
+
+
+@given(st.lists(chance, min_size=1, max_size=50), chance)
+def test_a_trail_stays_inside_its_picture(shares, most):
+    found = parsed(trail(shares, most))
+    places = [place.split(",") for place in found.find("polyline").get("points").split()]
+    assert all(0 <= float(x) <= 120 and 0 <= float(y) <= 24 for x, y in places)
