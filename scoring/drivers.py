@@ -12,14 +12,18 @@ from hub import Driver
 from scoring.config import Measure
 
 OWN_RHYTHM: Final = "rhythm"
+SEGMENT: Final = "segment"
 BEYOND: Final = "beyond"
 FLOOR: Final = "floor"
 CAP: Final = "cap"
 OVERRIDE: Final = "override"
 OTHERS: Final = (OWN_RHYTHM, BEYOND, FLOOR, CAP, OVERRIDE)
 """Parts of every health that are no measure's, in the order in which they come after the measures."""
+OTHERS_OF_SEGMENTS: Final = (OWN_RHYTHM, SEGMENT, BEYOND, FLOOR, CAP, OVERRIDE)
+"""The same where there are segments."""
 SPECIAL: Final[Mapping[str, str]] = {
     OWN_RHYTHM: "how often it used to come, and how long it has been silent",
+    SEGMENT: "what is usual in its segment",
     BEYOND: "evidence beyond what any model is believed in",
     FLOOR: "a floor of the scorecard",
     CAP: "a cap of the scorecard",

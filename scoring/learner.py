@@ -25,7 +25,7 @@ from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons, Waiting
-from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup
+from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup, segments
 from scoring.snapshots import Label
 
 _VERSIONS_KEPT: Final = 50
@@ -68,7 +68,7 @@ class Learner:
         whole = [found for found in new if not found[0].early]
         before = _draft(connection) or fresh(self._config)
         experts = (*lineup(self._config, before), MIX, HALFWAY)
-        after = taught(before, _lessons(whole, experts), self._config, _lessons(early, experts))
+        after = taught(before, self._lessons(whole, experts), self._config, self._lessons(early, experts))
         rows = [_row(label, before.version + 1) for label, _ in whole]
         halves = [(label.account, label.at, label.matured_at) for label, _ in early]
 
@@ -115,6 +115,22 @@ class Learner:
         except msgspec.MsgspecError:
             return None
 
+    def _lessons(self, found: Sequence[_Found], experts: tuple[str, ...]) -> Iterator[Lessons]:
+        """As columns, in the order given, cut where the features change their names; of what these experts said."""
+        cards = segments(self._config.scorecard)
+        for names, some in groupby(found, key=itemgetter(1)):
+            labels = [label for label, _ in some]
+            yield Lessons.of(
+                experts,
+                [label.predictions for label in labels],
+                [label.lost for label in labels],
+                [label.matured_at for label in labels],
+                names=names,
+                features=[label.features for label in labels],
+                cards=cards,
+                segments=[label.segment for label in labels],
+            )
+
     def _due(self, model: Model) -> bool:
         if not model.unpublished:
             return False
@@ -153,20 +169,6 @@ def _checked(label: Label, names: tuple[str, ...] | None) -> tuple[str, ...]:
     if names is not None and len(label.features) != len(names):
         raise ValueError(f"{len(label.features)} features where its configuration has {len(names)}")
     return names or ()
-
-
-def _lessons(found: Sequence[_Found], experts: tuple[str, ...]) -> Iterator[Lessons]:
-    """As columns, in the order given, cut where the features change their names; of what these experts said."""
-    for names, some in groupby(found, key=itemgetter(1)):
-        labels = [label for label, _ in some]
-        yield Lessons.of(
-            experts,
-            [label.predictions for label in labels],
-            [label.lost for label in labels],
-            [label.matured_at for label in labels],
-            names=names,
-            features=[label.features for label in labels],
-        )
 
 
 def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:

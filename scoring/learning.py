@@ -16,6 +16,7 @@ from scoring.arrays import Floats, Mask, logit
 from scoring.calibration import Platt
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, measured
 from scoring.lessons import MIX, Lessons, Waiting, joined
 from scoring.mixture import LIMIT
@@ -29,6 +30,7 @@ from scoring.model import (
     Model,
     decode,
     encode,
+    segments,
     trust,
     weight_of,
 )
@@ -140,6 +142,7 @@ class _Lecture:
         model, weight, lost = self.model, self._weight, portion.lost
         said = opinions(np.column_stack([portion.column(name) for name in model.mixture.weights]))
         heard = _listened_to(portion)
+        self._blend(portion, said, heard)
         model.mixture.learn(said[heard], lost[heard], weight)
         card = opinions(portion.column(CARD))
         known = ~np.isnan(card)
@@ -160,6 +163,16 @@ class _Lecture:
         read = self._teacher.learn(portion.names, portion.features.astype(np.float64), lost)
         model.regressions.bayes.learn(portion.names, read, lost, weight, kept)
 
+    def _blend(self, portion: Lessons, said: Floats, heard: Mask) -> None:
+        """Let each segment learn from its own."""
+        model, weight = self.model, self._weight
+        for code, name in enumerate((*portion.cards, "") if portion.cards else ()):
+            mine = heard & (portion.codes == (code if name else DEFAULT))
+            if mine.any():
+                kept = (1.0 - weight / MEMORY) ** int(mine.sum())
+                whole = model.mixture.weights
+                model.blends.learn(name, whole, said[mine], portion.lost[mine], weight=weight, kept=kept)
+
     def end(self) -> Model:
         """The model, with what follows from all that was learned."""
         model = self.model
@@ -171,6 +184,7 @@ class _Lecture:
         taught.bayes.settle(self._signs, {*known, *model.waiting.names})
         model.proxy.bayes.settle(self._signs, {*known, *model.waiting_early.names})
         model.regressions = taught
+        model.blends.keep((*segments(self._config.scorecard), ""))
         model.config_version = self._config.version
         return model
 

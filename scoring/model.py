@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from hub.store import schema
 from scoring import hazard, proxy, risk
 from scoring.arrays import logit
+from scoring.blends import Blends
 from scoring.calibration import Platt
 from scoring.config import Config, Outcome, Scorecard
 from scoring.hazard import Hazard
@@ -92,6 +93,14 @@ def lineup(config: Config, model: Model | None = None) -> tuple[str, ...]:
     return (*EXPERTS, *sorted(more.difference(EXPERTS)))
 
 
+def segments(scorecard: Scorecard) -> tuple[str, ...]:
+    """Names of the segments, in the order of their codes; empty where there are none.
+
+    Who falls under none of them is one more, with an empty name.
+    """
+    return tuple(card.name for card in scorecard.cards)
+
+
 class Model(msgspec.Struct, kw_only=True):
     """One version of what was learned.
 
@@ -111,6 +120,7 @@ class Model(msgspec.Struct, kw_only=True):
         mixture: weights of the experts.
         rhythm: the paces of customers.
         proxy: what half the horizon taught.
+        blends: what each segment taught.
         hazard: of contracts, by the time to their renewal; None before anybody had a date for it.
         early: how many labels of half the horizon it learned.
         waiting: labels that are counted, and taught as soon as there are enough of them to be learned at once.
@@ -131,6 +141,7 @@ class Model(msgspec.Struct, kw_only=True):
     mixture: Mixture
     rhythm: Rhythm = msgspec.field(default_factory=Rhythm)
     proxy: Proxy = msgspec.field(default_factory=Proxy)
+    blends: Blends = msgspec.field(default_factory=Blends)
     hazard: Hazard | None = None
     early: int = 0
     waiting: Waiting = msgspec.field(default_factory=Waiting)
@@ -150,6 +161,14 @@ class Model(msgspec.Struct, kw_only=True):
     def weights(self) -> dict[str, float]:
         """How much each expert is listened to; sum 1."""
         return dict(self.mixture.weights) if self.trusted else {CARD: 1.0}
+
+    def weights_in(self, segment: str) -> dict[str, float]:
+        """The same for customers of a segment."""
+        return self.blends.weights(segment, self.weights) if self.trusted else self.weights
+
+    def level_in(self, segment: str) -> float:
+        """Log odds by which customers of a segment are likelier lost than their mix says."""
+        return self.blends.level(segment) if self.trusted else 0.0
 
     def limits(self, scorecard: Scorecard) -> tuple[float, float]:
         """Log odds between which experts are believed.

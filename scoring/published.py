@@ -13,6 +13,22 @@ from scoring.model import DRAFT, Model, decode
 _MODELS = schema.models
 
 
+class Mix(msgspec.Struct, frozen=True):
+    """How customers of one segment are judged.
+
+    Attributes:
+        labels: how many it has had since the models are listened to.
+        credibility: how far it goes by them; the rest is the whole's.
+        level: log odds by which its customers are likelier lost than the experts say.
+        weights: how much each expert is listened to.
+    """
+
+    labels: int
+    credibility: float
+    level: float
+    weights: dict[str, float]
+
+
 class Version(msgspec.Struct, frozen=True):
     """A version of what was learned.
 
@@ -24,6 +40,7 @@ class Version(msgspec.Struct, frozen=True):
         labels: how many it learned.
         lost: how many of those were customers who left.
         weights: how much each expert is listened to.
+        segments: by name, empty for whoever no card fits; only those that have had labels.
     """
 
     version: int
@@ -33,6 +50,7 @@ class Version(msgspec.Struct, frozen=True):
     labels: int
     lost: int
     weights: dict[str, float]
+    segments: dict[str, Mix] = msgspec.field(default_factory=dict)
 
 
 def versions(connection: Connection) -> list[Version]:
@@ -74,4 +92,8 @@ def _told(model: Model) -> Version:
         model.labels,
         model.lost,
         model.weights,
+        {
+            name: Mix(blend.labels, blend.credibility, model.level_in(name), model.weights_in(name))
+            for name, blend in model.blends.of.items()
+        },
     )

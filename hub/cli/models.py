@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from importlib import metadata
 from typing import Annotated, Any
@@ -15,8 +16,8 @@ from hub.cli.output import Json, Styled, answer, iso, print_json, print_table, w
 from hub.store.questions import portfolio
 from scoring.lessons import MIX
 from scoring.model_card import card, document
-from scoring.published import Version, go_back, versions
-from scoring.quality import Quality, Segment, Skill, quality
+from scoring.published import Mix, Version, go_back, versions
+from scoring.quality import Quality, Skill, quality
 from scoring.record import TOPS, record
 
 _HEARD = 3  # experts that are named
@@ -84,6 +85,8 @@ def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:
         rows,
         "No label has come due yet, so nothing was learned: health is the scorecard's.",
     )
+    for name, mix in (found[0].segments if found else {}).items():
+        answer.print(f"{_called(name)}: {_mixed(mix)}")
     if learned.labels:
         answer.print()
         _judge(learned)
@@ -96,14 +99,20 @@ def _judge(learned: Quality) -> None:
         return
     rows = [_row("what was shown" if name == MIX else f"expert {name}", one) for name, one in learned.fair.items()]
     for segment in learned.segments:
-        said = _called(segment)
+        said = _called(segment.name)
         mix = next((one for one in segment.skills if one.name == MIX), None)
         rows.append((said, segment.labels, "insufficient labels") if mix is None else _row(said, mix))
     print_table(("", "labels", "AUC", "log loss", "Brier", "ECE"), rows, "")
 
 
-def _called(segment: Segment) -> str:
-    return f"in segment {segment.name}" if segment.name else "in no segment"
+def _called(segment: str) -> str:
+    return f"in segment {segment}" if segment else "in no segment"
+
+
+def _mixed(mix: Mix) -> str:
+    return (
+        f"{_heard(mix)}; {mix.credibility:.0%} by its own {mix.labels:,} labels; odds times {math.exp(mix.level):.2f}"
+    )
 
 
 def _row(said: str, one: Skill) -> tuple[object, ...]:
@@ -119,7 +128,7 @@ def quality_document(learned: Quality) -> dict[str, Any]:
     return plain
 
 
-def _heard(one: Version) -> str:
+def _heard(one: Version | Mix) -> str:
     first = sorted(one.weights.items(), key=lambda pair: -pair[1])[:_HEARD]
     return ", ".join(f"{name} {weight:.0%}" for name, weight in first)
 

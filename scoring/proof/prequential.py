@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from scoring.config import Config
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
-from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing
+from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing, segments
 from scoring.proof.story import Tick, Told
 from scoring.rows import picked
 from scoring.scorer import Scorer, Scores
@@ -123,6 +123,7 @@ def play(
     half = outcome.horizon / 2.0
     model = fresh(config)
     contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :])
+    columns = _Columns(contenders, names, segments(config.scorecard))
     waiting: list[Snapshots] = []
     halves: list[Snapshots] = []
     done: list[Snapshots] = []
@@ -138,8 +139,8 @@ def play(
         half_ripe = [one for one in halves if one.at + half <= at]
         halves = halves[len(half_ripe) :]
         with clock("learn"):
-            whole = _lessons(ripe, contenders, names, outcome.horizon)
-            model = taught(model, whole, config, _lessons(half_ripe, contenders, names, half, early=True))
+            whole = _lessons(ripe, columns, outcome.horizon)
+            model = taught(model, whole, config, _lessons(half_ripe, columns, half, early=True))
         done += ripe
         if not rivals:  # nobody reads them again, and they are most of what a replay holds
             for one in ripe:
@@ -163,17 +164,20 @@ def play(
     return Played(done + matured, contenders, model, cpu, pending)
 
 
-def _lessons(
-    ripe: Sequence[Snapshots],
-    contenders: tuple[str, ...],
-    names: tuple[str, ...],
-    horizon: float,
-    *,
-    early: bool = False,
-) -> Iterator[Lessons]:
+class _Columns(NamedTuple):
+    """What the columns of snapshots are called: predictions, features, and the codes of cards."""
+
+    contenders: tuple[str, ...]
+    features: tuple[str, ...]
+    cards: tuple[str, ...]
+
+
+def _lessons(ripe: Sequence[Snapshots], columns: _Columns, horizon: float, *, early: bool = False) -> Iterator[Lessons]:
+    contenders, features, cards = columns
     for one in ripe:
-        matured = np.full(len(one.lost), one.at + horizon)
-        yield Lessons(contenders, one.said, one.early if early else one.lost, matured, names, one.features)
+        matured, codes = np.full(len(one.lost), one.at + horizon), one.cards if cards else one.cards[:0]
+        lost = one.early if early else one.lost
+        yield Lessons(contenders, one.said, lost, matured, features, one.features, cards, codes)
 
 
 def _let_rivals(rivals: Sequence[Rival], done: Sequence[Snapshots], new: Snapshots, clock: _Clock) -> None:
