@@ -1,6 +1,7 @@
 """What compose and Kubernetes are given fits the program, and itself."""
 
 import re
+import tomllib
 
 import pytest
 import yaml
@@ -65,8 +66,25 @@ def test_the_image_has_all_that_is_installed_and_no_more():
     told = (DEPLOY / "Dockerfile.dockerignore").read_text().split("\n")
     let_in = {line[1:] for line in told if line.startswith("!")}
     assert "*" in told
-    assert {"hub", "plugins", "scoring", "sinks", "pyproject.toml", "requirements.lock"} <= let_in
+    assert {"hub", "plugins", "scoring", "sinks", "pyproject.toml", "deploy/requirements.lock"} <= let_in
     assert [name for name in let_in if not (ROOT / name).exists()] == []
+
+
+def pins(path):
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", path.read_text(), re.MULTILINE))
+
+
+def test_what_is_installed_to_run_is_what_was_tested_without_the_tests():
+    tested, runs = pins(ROOT / "requirements.lock"), pins(DEPLOY / "requirements.lock")
+    assert runs.items() <= tested.items()
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [
+        *wanted["dependencies"],
+        *wanted["optional-dependencies"]["otel"],
+        *wanted["optional-dependencies"]["build"],
+    ]
+    assert {re.match(r"[a-z0-9._-]+", one)[0] for one in asked} <= runs.keys()
+    assert runs.keys() & {"pytest", "mypy", "ruff", "playwright", "lightgbm"} == set()
 
 
 def test_kustomize_is_given_files_that_there_are():
