@@ -1,14 +1,18 @@
 """What compose and Kubernetes are given fits the program, and itself."""
 
+import os
 import re
 import tomllib
 
+import psycopg
 import pytest
 import yaml
 
 from hub.cli.app import COMMANDS
 from tests.deploy.files import DEPLOY, FILES, ROOT, commands, compose, objects, ours, pods
 from tests.docs.test_commands import wrong_with
+from tests.engines import VARIABLE, need
+from tests.servers.database import settings_of
 
 SETTINGS = set(re.findall(r"`(PULSEHUB_[A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text()))
 ROLES = ("web", "worker", "learner", "migrate")
@@ -138,3 +142,13 @@ def test_more_workers_than_partitions_are_never_asked_for():
     (settings,) = objects("ConfigMap")
     (scaling,) = objects("ScaledObject")
     assert scaling["spec"]["maxReplicaCount"] <= int(settings["data"]["PULSEHUB_PARTITIONS"])
+
+
+def test_postgresql_knows_every_setting_that_it_is_given():
+    need()
+    given = dict(one.split("=", 1) for one in settings_of(DEPLOY / "postgresql.conf"))
+    with psycopg.connect(os.environ[VARIABLE]) as connection:
+        known = dict(connection.execute("select name, enumvals from pg_settings").fetchall())
+    assert given.keys() - known.keys() == set()
+    assert [name for name, value in given.items() if known[name] and value not in known[name]] == []
+    assert "/etc/postgresql/postgresql.conf" in " ".join(compose()["postgres"]["volumes"])
