@@ -50,8 +50,10 @@ bench-peers: $(STAMP)  ## ours beside other engines, on one Kafka and one Postgr
 screenshots: $(STAMP)  ## every page at two widths and both themes into docs/images/
 	@$(BIN)/python -m tests.web.screenshots
 
-lock:  ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra boosting --extra dev --extra otel --generate-hashes --universal --no-header --no-annotate --python-version 3.11 -o requirements.lock --upgrade
+LOCKED := --generate-hashes --universal --no-header --no-annotate --python-version 3.11
+lock:  ## resolve requirements.lock anew, and deploy/requirements.lock: of it what runs (needs uv)
+	uv pip compile pyproject.toml --extra boosting --extra build --extra dev --extra otel $(LOCKED) -o requirements.lock --upgrade
+	uv pip compile pyproject.toml --extra build --extra otel -c requirements.lock $(LOCKED) -o deploy/requirements.lock --upgrade
 
 lock-bench:  ## resolve bench/requirements.txt anew: the peers, beside what requirements.lock holds (needs uv)
 	@mkdir -p .bench

@@ -1,16 +1,17 @@
 """`scale`: from a thousand customers to a million.
 
-Measured: at each size, on files and on Kafka with PostgreSQL (a set of its own, durable): what an event costs the
-scoring room of a worker that holds everybody, in batches of 4,000 and committed to the real database. `same` is the
-traffic of a thousand customers (Zipf's popularity) who are the same at every size and spread over the whole
-installation: it tells what the size itself costs. `zipf` is of all customers, so that at a million hardly two events of
-a batch share a row; `even` is the worst of that; `hot` is `even` with a tenth of all events one customer's. Processor
-time is the worker's and that of the database's process that serves it. Memory of a worker that holds all partitions,
-and of one that holds a third. Start: `pulsehub up` from its birth until `/readyz` answers 200, with all accounts
-loaded; once more with ten times the history. The clock: the look every two seconds at who is due to be scored anew.
-The path, on servers: from Kafka through the worker to PostgreSQL and Kafka with the traffic of `zipf`, and what each
-pays for an event. Pages: milliseconds from request to last byte, the first time and the median of some, and of
-the hub's processor (the database's server is not in it), of the portfolio, an account, the hot one, and the API.
+Measured: at each size, on files and on Kafka with PostgreSQL (a set of its own, durable, by the settings of
+`deploy/postgresql.conf`): what an event costs the scoring room of a worker that holds everybody, in batches of 4,000
+and committed to the real database. `same` is the traffic of a thousand customers (Zipf's popularity) who are the same
+at every size and spread over the whole installation: it tells what the size itself costs. `zipf` is of all customers,
+so that at a million hardly two events of a batch share a row; `even` is the worst of that; `hot` is `even` with a tenth
+of all events one customer's. Processor time is the worker's and that of the database's process that serves it. Memory
+of a worker that holds all partitions, and of one that holds a third. Start: `pulsehub up` from its birth until
+`/readyz` answers 200, with all accounts loaded; once more with ten times the history. The clock: the look every two
+seconds at who is due to be scored anew. The path, on servers: from Kafka through the worker to PostgreSQL and Kafka
+with the traffic of `zipf`, and what each pays for an event. Pages: milliseconds from request to last byte, the first
+time and the median of some, and of the hub's processor (the database's server is not in it), of the portfolio, an
+account, the hot one, and the API.
 
 The installations are written, not lived: see `bench.scale_built`. `--accounts` is the largest size, `--events` those of
 each kind of traffic, `--database` a server's URL whose role may make databases, `--broker` its broker (`host:port`);
@@ -55,6 +56,8 @@ EVENTS: Final = 24_000
 THIRD: Final = 3
 LONG: Final = 10  # times the history
 _LONG_AT: Final = 100_000  # customers, at most, of the installation that has it
+CONF: Final = Path(__file__).parents[1] / "deploy" / "postgresql.conf"
+"""What PostgreSQL is given: a million customers touch more pages than its own defaults keep in memory."""
 _FLAT: Final = 1.25  # times what an event costs at the smallest size
 _SECONDS: Final = 10.0  # that a page is asked for again and again
 _TIMES: Final = 12
@@ -289,7 +292,7 @@ def _parts(broker: str, database: str) -> Iterator[Parts]:
     if broker and database:
         yield Parts(broker.removeprefix("kafka://"), database)
     else:
-        with servers() as parts:
+        with servers(CONF) as parts:
             yield parts
 
 

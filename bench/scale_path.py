@@ -151,6 +151,7 @@ async def _work(asked: Asked) -> None:
             print("ready", flush=True)
             await asyncio.to_thread(sys.stdin.read)
             assert not streams.failed, streams.failed
+        stream.close()
 
 
 if __name__ == "__main__":

@@ -37,10 +37,10 @@ class Parts(NamedTuple):
 
 
 @contextmanager
-def servers() -> Iterator[Parts]:
-    """Start a set that waits for the disk; it is gone afterwards, and so is what it held."""
+def servers(conf: Path | None = None) -> Iterator[Parts]:
+    """Start a set that waits for the disk, PostgreSQL by the settings of `conf`; what it held is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="pulsehub-bench-") as name:
-        running = Servers(Path(name), redis=False)
+        running = Servers(Path(name), redis=False, conf=conf)
         running.start()
         try:
             where = running.environment()

@@ -23,10 +23,9 @@ from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import LABELS, TopicSpec
 from scoring.config import Config
 from scoring.features import feature_names
-from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons, Waiting
-from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup
+from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup, segments
 from scoring.snapshots import Label
 
 _VERSIONS_KEPT: Final = 50
@@ -42,24 +41,16 @@ class Learner:
         database: the truth; read and written only through the connections a transaction hands in.
         config: what labels are taught under.
         now: unix seconds.
-        panel: experts of plugins, taught as well.
     """
 
     name = "scoring.learn"
     topic: TopicSpec = LABELS
     tick_every: float | None = 30.0
 
-    def __init__(
-        self,
-        database: Database,
-        config: Config,
-        now: Callable[[], float] = time.time,
-        panel: Panel | None = None,
-    ) -> None:
+    def __init__(self, database: Database, config: Config, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._config = config
         self._now = now
-        self._panel = panel
         self._decoder = msgspec.json.Decoder(Label)
 
     def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
@@ -77,7 +68,7 @@ class Learner:
         whole = [found for found in new if not found[0].early]
         before = _draft(connection) or fresh(self._config)
         experts = (*lineup(self._config, before), MIX, HALFWAY)
-        after = taught(before, _lessons(whole, experts), self._config, _lessons(early, experts), self._panel)
+        after = taught(before, self._lessons(whole, experts), self._config, self._lessons(early, experts))
         rows = [_row(label, before.version + 1) for label, _ in whole]
         halves = [(label.account, label.at, label.matured_at) for label, _ in early]
 
@@ -124,6 +115,22 @@ class Learner:
         except msgspec.MsgspecError:
             return None
 
+    def _lessons(self, found: Sequence[_Found], experts: tuple[str, ...]) -> Iterator[Lessons]:
+        """As columns, in the order given, cut where the features change their names; of what these experts said."""
+        cards = segments(self._config.scorecard)
+        for names, some in groupby(found, key=itemgetter(1)):
+            labels = [label for label, _ in some]
+            yield Lessons.of(
+                experts,
+                [label.predictions for label in labels],
+                [label.lost for label in labels],
+                [label.matured_at for label in labels],
+                names=names,
+                features=[label.features for label in labels],
+                cards=cards,
+                segments=[label.segment for label in labels],
+            )
+
     def _due(self, model: Model) -> bool:
         if not model.unpublished:
             return False
@@ -135,7 +142,7 @@ class Learner:
         drop = models.c.version == DRAFT
         if self._due(model):
             model = msgspec.structs.replace(model, version=model.version + 1, at=self._now(), unpublished=0)
-            connection.execute(insert(models).values(columns(without_waiting(model), model.version)))
+            connection.execute(insert(models).values(columns(_without_waiting(model), model.version)))
             drop |= models.c.version.between(1, model.version - _VERSIONS_KEPT)
         connection.execute(delete(models).where(drop))
         connection.execute(insert(models).values(columns(model, DRAFT)))
@@ -162,20 +169,6 @@ def _checked(label: Label, names: tuple[str, ...] | None) -> tuple[str, ...]:
     if names is not None and len(label.features) != len(names):
         raise ValueError(f"{len(label.features)} features where its configuration has {len(names)}")
     return names or ()
-
-
-def _lessons(found: Sequence[_Found], experts: tuple[str, ...]) -> Iterator[Lessons]:
-    """As columns, in the order given, cut where the features change their names; of what these experts said."""
-    for names, some in groupby(found, key=itemgetter(1)):
-        labels = [label for label, _ in some]
-        yield Lessons.of(
-            experts,
-            [label.predictions for label in labels],
-            [label.lost for label in labels],
-            [label.matured_at for label in labels],
-            names=names,
-            features=[label.features for label in labels],
-        )
 
 
 def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:
@@ -215,7 +208,7 @@ def _draft(connection: Connection) -> Model | None:
     return None if body is None else decode(body)
 
 
-def without_waiting(model: Model) -> Model:
+def _without_waiting(model: Model) -> Model:
     """What others predict with; labels that wait are the draft's alone."""
     return msgspec.structs.replace(model, waiting=Waiting(), waiting_early=Waiting())
 

@@ -16,6 +16,7 @@ from scoring.arrays import Floats, Mask, logit
 from scoring.calibration import Platt
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, measured
 from scoring.lessons import MIX, Lessons, Waiting, joined
 from scoring.mixture import LIMIT
@@ -29,26 +30,20 @@ from scoring.model import (
     Model,
     decode,
     encode,
+    segments,
     trust,
     weight_of,
 )
 from scoring.recency import center, sign_of_life
 
 if TYPE_CHECKING:
-    from scoring.guests import Panel
     from scoring.teaching import Teacher
 
 _ALIKE: Final = 2e-6  # predictions are compared as they are stored, rounded
 _SURE: Final = 1e-9
 
 
-def taught(
-    model: Model,
-    lessons: Iterable[Lessons],
-    config: Config,
-    early: Iterable[Lessons] = (),
-    panel: Panel | None = None,
-) -> Model:
+def taught(model: Model, lessons: Iterable[Lessons], config: Config, early: Iterable[Lessons] = ()) -> Model:
     """The model after these lessons, in this order; `model` stays as it is.
 
     What was learned under another configuration is kept by name: a measure that is new begins with no weight.
@@ -58,9 +53,8 @@ def taught(
         lessons: of whole horizons.
         config: what is measured, and what losing a customer means.
         early: lessons of half the horizon, which teach the proxy alone.
-        panel: experts of plugins; what others of them have learned is kept as it is.
     """
-    lecture = _Lecture(decode(encode(model)), config, panel)
+    lecture = _Lecture(decode(encode(model)), config)
     model = lecture.model
     model.waiting_early = _portions(model.waiting_early, map(lecture.count_early, early), lecture.teach_early)
     model.waiting = _portions(model.waiting, map(lecture.count, lessons), lecture.teach)
@@ -94,7 +88,7 @@ def opinions(chances: Floats) -> Floats:
 class _Lecture:
     """A model while it is taught; what is looked up once is looked up here."""
 
-    def __init__(self, model: Model, config: Config, panel: Panel | None) -> None:
+    def __init__(self, model: Model, config: Config) -> None:
         from scoring.teaching import Teacher  # noqa: PLC0415 - as above
 
         self.model = model
@@ -109,7 +103,6 @@ class _Lecture:
         if self._renewal is not None and model.hazard is None:
             model.hazard = hazard.fresh(model.left / model.seen)
         model.mixture.welcome(trust(config))
-        self._guests = [] if panel is None else panel.pupils(model.guests)
         model.calibrations.setdefault(PROXY, Platt())
 
     def count(self, lessons: Lessons) -> Lessons:
@@ -149,6 +142,7 @@ class _Lecture:
         model, weight, lost = self.model, self._weight, portion.lost
         said = opinions(np.column_stack([portion.column(name) for name in model.mixture.weights]))
         heard = _listened_to(portion)
+        self._blend(portion, said, heard)
         model.mixture.learn(said[heard], lost[heard], weight)
         card = opinions(portion.column(CARD))
         known = ~np.isnan(card)
@@ -166,17 +160,22 @@ class _Lecture:
             model.hazard.learn(days, self._outcome.horizon / DAY, lost, weight, kept)
         if self._past is not None and (history := self._history(portion)) is not None:
             model.rhythm.learn(history, lost, weight, kept, silence=self._outcome.silence)
-        features = portion.features.astype(np.float64)
-        for guest in self._guests:
-            guest.learn(portion.names, features, lost, weight)
-        read = self._teacher.learn(portion.names, features, lost)
+        read = self._teacher.learn(portion.names, portion.features.astype(np.float64), lost)
         model.regressions.bayes.learn(portion.names, read, lost, weight, kept)
+
+    def _blend(self, portion: Lessons, said: Floats, heard: Mask) -> None:
+        """Let each segment learn from its own."""
+        model, weight = self.model, self._weight
+        for code, name in enumerate((*portion.cards, "") if portion.cards else ()):
+            mine = heard & (portion.codes == (code if name else DEFAULT))
+            if mine.any():
+                kept = (1.0 - weight / MEMORY) ** int(mine.sum())
+                whole = model.mixture.weights
+                model.blends.learn(name, whole, said[mine], portion.lost[mine], weight=weight, kept=kept)
 
     def end(self) -> Model:
         """The model, with what follows from all that was learned."""
         model = self.model
-        model.guests |= {pupil.name: guest for pupil in self._guests if (guest := pupil.guest()) is not None}
-        model.mixture.welcome(trust(self._config, model.guests))
         for calibration in model.calibrations.values():
             calibration.settle(self._zero)
         taught = self._teacher.state()
@@ -185,6 +184,7 @@ class _Lecture:
         taught.bayes.settle(self._signs, {*known, *model.waiting.names})
         model.proxy.bayes.settle(self._signs, {*known, *model.waiting_early.names})
         model.regressions = taught
+        model.blends.keep((*segments(self._config.scorecard), ""))
         model.config_version = self._config.version
         return model
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from scoring.arrays import Floats, Mask, Singles
+from scoring.arrays import Codes, Floats, Mask, Singles
+from scoring.families.segments import DEFAULT
 
 MIX: Final = "mix"
 """The name under which the mixture's own prediction travels beside its experts'."""
+NOBODY_KNOWS: Final = -2
+"""The code of whoever's segment is not known, or is none any more."""
+_NO_CODES: Final = np.zeros(0, np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Lessons:
         matured_at: (n,) unix seconds.
         names: columns of `features`; empty if nobody knows any more what they were called.
         features: (n, F) as `scoring.features.features` reads them.
+        cards: of the scorecard, in its order; empty where there are no segments.
+        codes: (n,) places of the customers' own among `cards`; empty where there are none.
     """
 
     experts: tuple[str, ...]
@@ -34,6 +40,8 @@ class Lessons:
     matured_at: Floats
     names: tuple[str, ...]
     features: Singles
+    cards: tuple[str, ...] = ()
+    codes: Codes = field(default_factory=lambda: _NO_CODES)
 
     @classmethod
     def of(
@@ -45,8 +53,10 @@ class Lessons:
         *,
         names: Sequence[str] = (),
         features: Sequence[Sequence[float]] = (),
+        cards: Sequence[str] = (),
+        segments: Sequence[str | None] = (),
     ) -> Lessons:
-        """Of rows; predictions of others than these experts are left out."""
+        """Of rows; predictions of others than these experts are left out. Segments are told by name."""
         nothing = float("nan")
         return cls(
             tuple(experts),
@@ -55,6 +65,8 @@ class Lessons:
             np.array(matured_at, np.float64),
             tuple(names),
             np.array(features if names else [()] * len(said), np.float32).reshape(len(said), len(names)),
+            tuple(cards),
+            np.array([_code(name, cards) for name in segments] if cards else (), np.int8),
         )
 
     def __len__(self) -> int:
@@ -68,11 +80,13 @@ class Lessons:
             self.matured_at[some],
             self.names,
             self.features[some],
+            self.cards,
+            self.codes[some],
         )
 
     def like(self, other: Lessons) -> bool:
         """Whether both have the same columns."""
-        return self.experts == other.experts and self.names == other.names
+        return (self.experts, self.names, self.cards) == (other.experts, other.names, other.cards)
 
     def column(self, expert: str) -> Floats:
         """(n,) what one expert said; NaN where nothing."""
@@ -90,7 +104,15 @@ def joined(first: Lessons, then: Lessons) -> Lessons:
         np.concatenate([first.matured_at, then.matured_at]),
         first.names,
         np.concatenate([first.features, then.features]),
+        first.cards,
+        np.concatenate([first.codes, then.codes]),
     )
+
+
+def _code(segment: str | None, cards: Sequence[str]) -> int:
+    if not segment:
+        return NOBODY_KNOWS if segment is None else DEFAULT
+    return cards.index(segment) if segment in cards else NOBODY_KNOWS
 
 
 class Waiting(msgspec.Struct):
@@ -102,6 +124,8 @@ class Waiting(msgspec.Struct):
     lost: bytes = b""
     matured_at: bytes = b""
     features: bytes = b""
+    cards: tuple[str, ...] = ()
+    codes: bytes = b""
 
     @classmethod
     def of(cls, lessons: Lessons | None) -> Waiting:
@@ -115,6 +139,8 @@ class Waiting(msgspec.Struct):
             lessons.lost.tobytes(),
             lessons.matured_at.astype("<f8").tobytes(),
             lessons.features.astype("<f4").tobytes(),
+            lessons.cards,
+            lessons.codes.tobytes(),
         )
 
     def lessons(self) -> Lessons | None:
@@ -129,4 +155,6 @@ class Waiting(msgspec.Struct):
             np.frombuffer(self.matured_at, "<f8"),
             self.names,
             np.frombuffer(self.features, "<f4").reshape(count, len(self.names)),
+            self.cards,
+            np.frombuffer(self.codes, np.int8),
         )

@@ -43,6 +43,18 @@ def log_losses(opinions: Floats, lost: Mask) -> Floats:
     return found
 
 
+def mixed(opinions: Floats, weights: Floats) -> Floats:
+    """What a mix says (n,) of opinions (n, E), each within `LIMIT`; where one is NaN its weight is the others'.
+
+    >>> mixed(np.array([[1.0, 3.0], [1.0, np.nan], [1.0, 9.0]]), np.array([0.5, 0.5])).tolist()
+    [2.0, 1.0, 4.0]
+    """
+    heard = ~np.isnan(opinions)
+    said = np.where(heard, np.clip(opinions, -LIMIT, LIMIT), 0.0)
+    found: Floats = said @ weights / (heard @ weights)
+    return found
+
+
 class Mixture(msgspec.Struct):
     """Weights of experts, learned from matured predictions.
 
@@ -61,13 +73,14 @@ class Mixture(msgspec.Struct):
         """How boldly the next label moves the weights."""
         return min(_FASTEST, SPAN / max(SPAN, self.gap))
 
-    def learn(self, opinions: Floats, lost: Mask, weight: float = 1.0) -> None:
+    def learn(self, opinions: Floats, lost: Mask, weight: float = 1.0, level: float = 0.0) -> None:
         """Judge opinions by what became of the customers, all by the weights there were before.
 
         Args:
             opinions: (n, E) log odds, columns as in `weights`; NaN where an expert has none, which costs it nothing.
             lost: (n,) whether the customers left.
             weight: how much of a label each is, more than 0 and at most 1.
+            level: log odds that are added to whatever the mix says.
         """
         heard = ~np.isnan(opinions)
         awake, some = np.asarray(heard.any(axis=0)), np.asarray(heard.any(axis=1))
@@ -78,9 +91,9 @@ class Mixture(msgspec.Struct):
         mass, trust = float(trust.sum()), trust / trust.sum()
         heard, ended = heard[np.ix_(some, awake)], lost[some]
         said = np.where(heard, np.clip(opinions[np.ix_(some, awake)], -LIMIT, LIMIT), 0.0)
-        mixed = said @ trust / (heard @ trust)
-        pull = weight * (expit(mixed) - ended)  # of the mix's log loss, along its log odds
-        suffered = (pull[:, None] * np.where(heard, said, mixed[:, None])).sum(axis=0)
+        together = said @ trust / (heard @ trust)
+        pull = weight * (expit(together + level) - ended)  # of the mix's log loss, along its log odds
+        suffered = (pull[:, None] * np.where(heard, said, together[:, None])).sum(axis=0)
         kept = trust * np.exp(-self.rate * (suffered - suffered.min()))
         ideal = float(suffered.min()) - math.log(kept.sum()) / self.rate
         share = 1.0 - (1.0 - SHARE * weight) ** len(ended)
@@ -89,16 +102,10 @@ class Mixture(msgspec.Struct):
         for name, now, lost_by in zip(names, (mass * kept).tolist(), judged.tolist(), strict=True):
             self.weights[name] = now
             self.losses[name] = self.losses.get(name, 0.0) + lost_by
-        self.gap += max(0.0, float(pull @ mixed) - ideal)
+        self.gap += max(0.0, float(pull @ together) - ideal)
 
     def welcome(self, trust: Mapping[str, float]) -> None:
         """Take in experts that came after these weights were learned, each at the share that it is trusted with."""
         new = {name: share for name, share in trust.items() if name not in self.weights}
         left = 1.0 - sum(new.values())
         self.weights = {name: weight * left for name, weight in self.weights.items()} | new
-
-    def dismiss(self, name: str) -> None:
-        """Forget an expert; what it was listened to is the others', in proportion."""
-        left = 1.0 - self.weights.pop(name, 0.0)
-        self.weights = {other: weight / left for other, weight in self.weights.items()}
-        self.losses.pop(name, None)

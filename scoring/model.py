@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,9 +11,9 @@ from sqlalchemy import Connection, select
 from hub.store import schema
 from scoring import hazard, proxy, risk
 from scoring.arrays import logit
+from scoring.blends import Blends
 from scoring.calibration import Platt
 from scoring.config import Config, Outcome, Scorecard
-from scoring.guests import Guest
 from scoring.hazard import Hazard
 from scoring.lessons import Waiting
 from scoring.mixture import LIMIT, Mixture
@@ -54,8 +53,6 @@ TRUST: Final = {
 }
 """What experts are believed before any of them could be judged: most of all the one that has most labels by then."""
 _TRUST_BESIDE: Final = {HAZARD: 0.1}
-_TRUST_GUEST: Final = 0.05
-_TRUST_GUESTS: Final = 0.2  # all of them together
 _PRIOR_LABELS: Final = 4.0  # what the scorecard's base rate is worth
 MEMORY: Final = 20_000.0
 """Labels after which the base rate and what the experts learned have faded to a third."""
@@ -84,16 +81,24 @@ def missing(labels: int, lost: int) -> Missing:
     return Missing(max(0, ENOUGH - labels, sum(rare)), *rare)
 
 
-def trust(config: Config, guests: Collection[str] = ()) -> dict[str, float]:
-    """What each expert of an installation is believed before it could be judged; with those of plugins."""
+def trust(config: Config) -> dict[str, float]:
+    """What each expert of an installation is believed before it could be judged."""
     beside = _TRUST_BESIDE if hazard.renewal(config.measures) is not None else {}
-    return TRUST | beside | dict.fromkeys(guests, min(_TRUST_GUEST, _TRUST_GUESTS / max(1, len(guests))))
+    return TRUST | beside
 
 
 def lineup(config: Config, model: Model | None = None) -> tuple[str, ...]:
     """Names of all experts whose predictions count: `EXPERTS`, then those that only some installations have."""
     more = {*trust(config), *(() if model is None else model.mixture.weights)}
     return (*EXPERTS, *sorted(more.difference(EXPERTS)))
+
+
+def segments(scorecard: Scorecard) -> tuple[str, ...]:
+    """Names of the segments, in the order of their codes; empty where there are none.
+
+    Who falls under none of them is one more, with an empty name.
+    """
+    return tuple(card.name for card in scorecard.cards)
 
 
 class Model(msgspec.Struct, kw_only=True):
@@ -115,8 +120,8 @@ class Model(msgspec.Struct, kw_only=True):
         mixture: weights of the experts.
         rhythm: the paces of customers.
         proxy: what half the horizon taught.
+        blends: what each segment taught.
         hazard: of contracts, by the time to their renewal; None before anybody had a date for it.
-        guests: by name, what experts of plugins learned; also of those that are not installed any more.
         early: how many labels of half the horizon it learned.
         waiting: labels that are counted, and taught as soon as there are enough of them to be learned at once.
         waiting_early: likewise, of half the horizon.
@@ -136,8 +141,8 @@ class Model(msgspec.Struct, kw_only=True):
     mixture: Mixture
     rhythm: Rhythm = msgspec.field(default_factory=Rhythm)
     proxy: Proxy = msgspec.field(default_factory=Proxy)
+    blends: Blends = msgspec.field(default_factory=Blends)
     hazard: Hazard | None = None
-    guests: dict[str, Guest] = msgspec.field(default_factory=dict)
     early: int = 0
     waiting: Waiting = msgspec.field(default_factory=Waiting)
     waiting_early: Waiting = msgspec.field(default_factory=Waiting)
@@ -156,6 +161,14 @@ class Model(msgspec.Struct, kw_only=True):
     def weights(self) -> dict[str, float]:
         """How much each expert is listened to; sum 1."""
         return dict(self.mixture.weights) if self.trusted else {CARD: 1.0}
+
+    def weights_in(self, segment: str) -> dict[str, float]:
+        """The same for customers of a segment."""
+        return self.blends.weights(segment, self.weights) if self.trusted else self.weights
+
+    def level_in(self, segment: str) -> float:
+        """Log odds by which customers of a segment are likelier lost than their mix says."""
+        return self.blends.level(segment) if self.trusted else 0.0
 
     def limits(self, scorecard: Scorecard) -> tuple[float, float]:
         """Log odds between which experts are believed.

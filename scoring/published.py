@@ -7,10 +7,26 @@ from sqlalchemy import Connection, delete, insert, select
 
 from hub import ConfigError
 from hub.store import schema
-from scoring.learner import alone, columns, without_waiting
+from scoring.learner import alone, columns
 from scoring.model import DRAFT, Model, decode
 
 _MODELS = schema.models
+
+
+class Mix(msgspec.Struct, frozen=True):
+    """How customers of one segment are judged.
+
+    Attributes:
+        labels: how many it has had since the models are listened to.
+        credibility: how far it goes by them; the rest is the whole's.
+        level: log odds by which its customers are likelier lost than the experts say.
+        weights: how much each expert is listened to.
+    """
+
+    labels: int
+    credibility: float
+    level: float
+    weights: dict[str, float]
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -24,6 +40,7 @@ class Version(msgspec.Struct, frozen=True):
         labels: how many it learned.
         lost: how many of those were customers who left.
         weights: how much each expert is listened to.
+        segments: by name, empty for whoever no card fits; only those that have had labels.
     """
 
     version: int
@@ -33,6 +50,7 @@ class Version(msgspec.Struct, frozen=True):
     labels: int
     lost: int
     weights: dict[str, float]
+    segments: dict[str, Mix] = msgspec.field(default_factory=dict)
 
 
 def versions(connection: Connection) -> list[Version]:
@@ -65,27 +83,6 @@ def go_back(connection: Connection, to: int, now: float) -> Version:
     return _told(model)
 
 
-def forget(connection: Connection, name: str, now: float) -> Version:
-    """Let the expert of a plugin begin anew: publish the newest version without what that one learned, and its weight.
-
-    Raises:
-        ConfigError: no model knows an expert of a plugin of this name.
-    """
-    alone(connection)
-    rows = connection.execute(select(_MODELS.c.version, _MODELS.c.body).order_by(_MODELS.c.version.desc())).all()
-    draft = next((decode(row.body) for row in rows if row.version == DRAFT), None)
-    if draft is None or name not in draft.guests:
-        known = ", ".join(sorted(draft.guests)) if draft and draft.guests else "none"
-        raise ConfigError(f"the models know no expert of a plugin called {name!r}; they know {known}")
-    draft.mixture.dismiss(name)
-    del draft.guests[name]
-    made = msgspec.structs.replace(draft, version=rows[0].version + 1, at=now, unpublished=0)
-    connection.execute(insert(_MODELS).values(columns(without_waiting(made), made.version)))
-    connection.execute(delete(_MODELS).where(_MODELS.c.version == DRAFT))
-    connection.execute(insert(_MODELS).values(columns(made, DRAFT)))
-    return _told(made)
-
-
 def _told(model: Model) -> Version:
     return Version(
         model.version,
@@ -95,4 +92,8 @@ def _told(model: Model) -> Version:
         model.labels,
         model.lost,
         model.weights,
+        {
+            name: Mix(blend.labels, blend.credibility, model.level_in(name), model.weights_in(name))
+            for name, blend in model.blends.of.items()
+        },
     )

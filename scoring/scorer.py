@@ -7,7 +7,6 @@ proportion, of the distance between health and its base: the health of a custome
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,13 +22,12 @@ from scoring.calibration import Platt
 from scoring.cards import Cards
 from scoring.clock import DAY
 from scoring.config import Config, Measure
-from scoring.drivers import BEYOND, CAP, FLOOR, GUEST, OTHERS, OWN_RHYTHM, strongest
+from scoring.drivers import BEYOND, CAP, FLOOR, OTHERS, OTHERS_OF_SEGMENTS, OWN_RHYTHM, SEGMENT, strongest
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
-from scoring.guests import Panel, Seat
 from scoring.hazard import Hazard
 from scoring.lessons import MIX
-from scoring.mixture import LIMIT
+from scoring.listening import Listening, Table
 from scoring.model import (
     BASE_RATE,
     CARD,
@@ -43,6 +41,7 @@ from scoring.model import (
     RHYTHM,
     Model,
     fresh,
+    segments,
 )
 from scoring.proxy import Proxy
 from scoring.recency import center, sign_of_life
@@ -64,7 +63,7 @@ class Scores:
         logit: (n,) its log odds.
         base: health of a customer of whom nothing is known.
         points: (n, C); `base + points.sum(axis=1)` is health, within 1e-9.
-        names: C names of columns of `points`: the measures, experts of plugins, then `scoring.drivers.OTHERS`.
+        names: C names of columns of `points`: the measures, then `scoring.drivers.OTHERS`.
         dimensions: C dimensions; empty for what is no measure's.
         features: (n, F), finite: what the models are taught with if a snapshot is taken now.
         predictions: (n,) probabilities by expert, and of the `mix`; NaN of whom an expert says nothing.
@@ -91,13 +90,11 @@ class Voice:
     Attributes:
         name: of the expert.
         part: the column of `Scores.points` that its share is.
-        weight: how much it is listened to, where all `EXPERTS` together are 1.
         say: (n, M) measures and (n, 2M) features to (n,) log odds; NaN where it is silent.
     """
 
     name: str
     part: int
-    weight: float
     say: Callable[[Floats, Floats], Floats]
 
 
@@ -107,23 +104,23 @@ class Scorer:
     Args:
         config: measures and scorecard.
         model: what was learned so far; None before any.
-        panel: experts of plugins.
 
     Raises:
         ConfigError: the scorecard does not fit the measures.
     """
 
-    def __init__(self, config: Config, model: Model | None, panel: Panel | None = None) -> None:
+    def __init__(self, config: Config, model: Model | None) -> None:
         learned = fresh(config) if model is None else model
         card = config.scorecard
         self.version = learned.version
         measured = tuple(m.name for m in config.measures)
-        others = (*(GUEST + name for name in ([] if panel is None else panel.names)), *OTHERS)
+        self._segmented = bool(card.cards)
+        others = OTHERS_OF_SEGMENTS if self._segmented else OTHERS
         self.names = (*measured, *others)
         self.dimensions = (*(m.dimension for m in config.measures), *[""] * len(others))
         self._parts: tuple[Measure | str, ...] = (*config.measures, *others)
         self._ruled = [(name, self.names.index(name)) for name in (CAP, FLOOR)]
-        self._cards, self._segmented = Cards(config.measures, card), bool(card.cards)
+        self._cards = Cards(config.measures, card)
         self._borders, self._hysteresis = borders(card), card.hysteresis
         names = feature_names(measured)
         self._regressions = risk.apply(learned.regressions, names)
@@ -135,16 +132,20 @@ class Scorer:
         self._center = center(card.outcome)
         self._rhythm, self._outcome = learned.rhythm, card.outcome
         self._past = rhythm.past(config.measures, card.outcome)
-        weights = learned.weights
-        shares = np.array([weights.get(name, 0.0) for name in EXPERTS])
-        present = float(shares.sum())
-        alone = math.isclose(present, 1.0, abs_tol=_SAME)  # else the others share what the absent would have had
-        self._weights = shares if alone else shares / present
-        heard = {name: one / present for name, one in weights.items()}
-        self._voices = [*self._others(learned, config, heard), *self._guests(learned, names, heard, panel)]
+        self._voices = self._others(learned, config)
         self._zero = logit(learned.base_rate(card))
         self._constants = self._expert_constants(learned, logit(card.base_rate))
-        self._constant = float(self._constants @ self._weights)
+        beside = [voice.name for voice in self._voices]
+        whole = Table([learned.weights], [0.0], EXPERTS, beside, self._constants)
+        self._constant = float(whole.constants[0])
+        self._table = whole
+        if self._segmented:
+            named = [*segments(card), ""]
+            weights, levels = map(learned.weights_in, named), [learned.level_in(name) for name in named]
+            self._table = Table([*weights], levels, EXPERTS, beside, self._constants)
+        first = EXPERTS.index(risk.REGRESSIONS[0])
+        theirs = self._table.weights[:, first : first + len(risk.REGRESSIONS)]
+        self._read = np.array([self._regressions.weights @ one for one in theirs])
         self.base = float(health(np.array(self._constant - self._zero)))
         self._slope = slope(self.base)
 
@@ -167,9 +168,13 @@ class Scorer:
         """
         found = features(values)
         read = found.astype(np.float64)
-        parts, experts, halfway = self._judge(values, read, cards)
+        heard = self._table.of(cards)
+        parts, experts, halfway = self._judge(values, read, cards, heard)
         believed = np.clip(experts, *self._limits)
-        mixed, more = self._listen(values, read, parts, believed @ self._weights)
+        mixed, more = self._listen(values, read, parts, heard, heard.mix(believed))
+        if self._segmented:
+            mixed = mixed + heard.level
+            parts[:, self.names.index(SEGMENT)] = heard.constant + heard.level - self._constant
         above = mixed - self._constant
         beyond = self.names.index(BEYOND)
         parts[:, beyond] = above - parts[:, :beyond].sum(axis=1)
@@ -216,6 +221,8 @@ class Scorer:
             said: words for these values, by place; empty at first.
             card: code of the one it is weighed by.
         """
+        if self._segmented and (mine := self._cards.names[card]):
+            said.setdefault(self.names.index(SEGMENT), f"what is usual in segment {mine}")
         for name, place in self._ruled:
             if points[place] and place not in said and (text := self._cards.words(values, card).get(name)):
                 said[place] = text
@@ -242,71 +249,62 @@ class Scorer:
         """Of which segment a customer of this card is; None where there are none, empty for whoever no card fits."""
         return self.card(code) if self._segmented else None
 
-    def _judge(self, values: Floats, found: Floats, cards: Codes | None) -> tuple[Floats, Floats, Floats]:
+    def _judge(
+        self, values: Floats, found: Floats, cards: Codes | None, heard: Listening
+    ) -> tuple[Floats, Floats, Floats]:
         """Log odds by part in the mix, of each expert by itself, and of half the horizon.
 
         Returns:
             (n, C), what is beyond belief empty; (n, E); (n,).
         """
         half = values.shape[1]
-        by_name = dict(zip(EXPERTS, self._weights, strict=True))
+        to = {name: heard.to(place) for place, name in enumerate(EXPERTS)}
         parts = np.zeros((len(values), self.names.index(BEYOND) + 1))
         experts = np.tile(self._constants, (len(values), 1))
         written = self._cards.contributions(values, cards)
         calibration = self._calibrations[CARD_CALIBRATED].scale
-        parts[:, :half] += written * (by_name[CARD] + by_name[CARD_CALIBRATED] * calibration)
+        parts[:, :half] += written * (to[CARD] + to[CARD_CALIBRATED] * calibration)
         total = written.sum(axis=1)
         experts[:, EXPERTS.index(CARD)] += total
         experts[:, EXPERTS.index(CARD_CALIBRATED)] += total * calibration
         if self._silence is not None:
             known = found[:, half + self._silence] == 0.0
             silence = np.where(known, found[:, self._silence] - self._center, 0.0) * self._calibrations[RECENCY].scale
-            parts[:, self._silence] += silence * by_name[RECENCY]
+            parts[:, self._silence] += silence * to[RECENCY][..., 0]
             experts[:, EXPERTS.index(RECENCY)] += silence
         read = self._regressions.standardize(found)
         first = EXPERTS.index(risk.REGRESSIONS[0])
         behind = first + len(risk.REGRESSIONS)
         experts[:, first:behind] += read @ self._regressions.weights
-        mixed = read * (self._regressions.weights @ self._weights[first:behind])
+        mixed = read * heard.rows(self._read)
         parts[:, :half] += mixed[:, :half] + mixed[:, half:]
         means, scales, weights, level = self._proxy
         early = standardized(found, means, scales) * weights
         place, scale = EXPERTS.index(PROXY), self._calibrations[PROXY].scale
         halfway = early.sum(axis=1)
         experts[:, place] += scale * halfway
-        parts[:, :half] += by_name[PROXY] * scale * (early[:, :half] + early[:, half:])
+        parts[:, :half] += to[PROXY] * scale * (early[:, :half] + early[:, half:])
         if self._past is not None:
             place = EXPERTS.index(RHYTHM)
             said = self._rhythm.opinions(rhythm.history(values, self._past, self._outcome))
             known = ~np.isnan(said)
             experts[known, place] = said[known]
-            parts[known, self.names.index(OWN_RHYTHM)] = by_name[RHYTHM] * (said[known] - self._constants[place])
+            own = to[RHYTHM][..., 0] * (said - self._constants[place])
+            parts[known, self.names.index(OWN_RHYTHM)] = own[known]
         return parts, experts, halfway + level
 
-    def _others(self, learned: Model, config: Config, weights: Mapping[str, float]) -> list[Voice]:
+    def _others(self, learned: Model, config: Config) -> list[Voice]:
         """The experts that this installation has beside `EXPERTS`."""
         place, known = hazard.renewal(config.measures), learned.hazard
         if place is None or known is None:
             return []
         days = config.scorecard.outcome.horizon / DAY
         say = partial(_of_renewal, known, place, days)
-        return [Voice(HAZARD, place, weights.get(HAZARD, 0.0), say)]
+        return [Voice(HAZARD, place, say)]
 
-    def _guests(
-        self, learned: Model, names: tuple[str, ...], weights: Mapping[str, float], panel: Panel | None
-    ) -> list[Voice]:
-        """The experts of plugins of which the model knows something."""
-        return [
-            Voice(
-                seat.name,
-                self.names.index(GUEST + seat.name),
-                weights.get(seat.name, 0.0),
-                partial(_asked, seat, names),
-            )
-            for seat in ([] if panel is None else panel.seats(learned.guests))
-        ]
-
-    def _listen(self, values: Floats, read: Floats, parts: Floats, mixed: Floats) -> tuple[Floats, dict[str, Floats]]:
+    def _listen(
+        self, values: Floats, read: Floats, parts: Floats, heard: Listening, mixed: Floats
+    ) -> tuple[Floats, dict[str, Floats]]:
         """The mix with those who may be silent, and what they say; `parts` becomes its own.
 
         Where one is silent its weight is everybody else's, in proportion. Nobody speaks of a customer of whom nothing
@@ -316,15 +314,16 @@ class Scorer:
         if not self._voices:
             return mixed, said
         total = np.ones(len(values))
-        for voice in self._voices:
+        for place, voice in enumerate(self._voices):
             opinions = voice.say(values, read)
             believed = np.clip(opinions, *self._limits)
             said[voice.name] = expit(believed)
-            if voice.weight:
+            weight = heard.beside[..., place]
+            if weight.any():
                 known = ~np.isnan(opinions)
-                total[known] += voice.weight
-                parts[known, voice.part] += voice.weight * (opinions[known] - self._constant)
-                mixed[known] += voice.weight * believed[known]
+                total[known] += np.broadcast_to(weight, len(values))[known]
+                parts[known, voice.part] += (weight * (opinions - heard.constant))[known]
+                mixed[known] += (weight * believed)[known]
         parts /= total[:, None]
         return mixed / total, said
 
@@ -340,11 +339,6 @@ class Scorer:
             BASE_RATE: logit(learned.left / learned.seen),
         }
         return np.array([constants[name] for name in EXPERTS])
-
-
-def _asked(seat: Seat, names: tuple[str, ...], _: Floats, read: Floats) -> Floats:
-    said: Floats = np.clip(seat.say(names, read), -LIMIT, LIMIT)
-    return said
 
 
 def _of_renewal(known: Hazard, place: int, horizon: float, values: Floats, _: Floats) -> Floats:

@@ -11,12 +11,11 @@ from rich.progress import Progress
 
 from hub import settings as settings_of
 from hub.cli import context
-from hub.cli.output import Json, Styled, answer, aside, plain, print_json, print_table
+from hub.cli.output import Json, Styled, answer, aside, print_json, print_table
 from hub.cli.progress import bar
 from hub.ingest.importing import Importer, Plan, load_map
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, MalformedError
-from hub.sealing import Seal
 from scoring.config import MOST_PENDING, Config, Outcome, seconds
 from scoring.features import feature_names
 from scoring.loading import load as load_config
@@ -28,7 +27,6 @@ from scoring.proof.skill import Skill
 from scoring.proof.story import Story, Told
 from scoring.proof.suggest import Fact, suggested
 from scoring.recency import sign_of_life
-from scoring.seating import seated
 
 _WORDS: Final = {
     "mixture": "what would have been shown",
@@ -76,16 +74,12 @@ def evaluate(
         if (told.time[-1] - told.time[0]) / outcome.every > MOST_TICKS:
             raise ConfigError(f"--tick {tick} would look at everybody more than {MOST_TICKS:,} times: make it longer")
         task = progress.add_task("replaying", total=None, note="")
-        panel = seated(Registry(), Seal.once())
         played = play(
             told,
             config,
             _rivals(config) if rivals else [],
             lambda done, ticks: progress.update(task, completed=done, total=ticks, note=f"{done} of {ticks} looks"),
-            panel=panel,
         )
-    for name, problem in ({} if panel is None else panel.troubles).items():
-        aside.print(f"[yellow]◆[/] the expert {name} was left out: {plain(problem)}")
     cards = [card.name for card in config.scorecard.cards]
     found = report(played, told, outcome, top=top, draws=draws, cards=cards)
     if as_json:

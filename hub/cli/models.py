@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from importlib import metadata
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from sqlalchemy import Connection
 
 from hub.cli import context
 from hub.cli.drafting import in_use
 from hub.cli.output import Json, Styled, answer, iso, print_json, print_table, when
-from hub.sdk.errors import ConfigError
 from hub.store.questions import portfolio
 from scoring.lessons import MIX
 from scoring.model_card import card, document
-from scoring.published import Version, forget, go_back, versions
-from scoring.quality import Quality, Segment, Skill, quality
+from scoring.published import Mix, Version, go_back, versions
+from scoring.quality import Quality, Skill, quality
 from scoring.record import TOPS, record
 
 _HEARD = 3  # experts that are named
@@ -32,31 +31,23 @@ def list_models(
     back_to: Annotated[
         int | None, typer.Option("--back-to", help="Publish what this version knew as the next one.", min=1)
     ] = None,
-    forgets: Annotated[
-        str | None,
-        typer.Option("--forget", help="Publish the newest version without what this expert of a plugin learned."),
-    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the versions of the models and how well they predict; with --back-to or --forget, publish another.
+    """List the versions of the models and how well they predict; with --back-to, return to one of them.
 
-    Nothing is taken away: either makes a new version, from which learning goes on. A running hub sees it at once.
+    Nothing is taken away: going back makes a new version, from which learning goes on. A running hub sees it at once.
     """
     if ctx.invoked_subcommand is not None:
         return
-    if back_to is not None and forgets is not None:
-        raise ConfigError("--back-to and --forget publish a version each: ask for one of them")
     settings, _ = context.load()
     with context.opened(settings) as database:
-        if back_to is None and forgets is None:
+        if back_to is None:
             with database.read() as connection:
                 _list(versions(connection), quality(connection), as_json=as_json)
             return
-        made = database.write(lambda connection: _publish(connection, back_to, forgets)).result()
+        made = database.write(lambda connection: go_back(connection, back_to, time.time())).result()
     if as_json:
-        print_json(_document(made) | {"knows_what_version": back_to, "forgot": forgets})
-    elif forgets is not None:
-        answer.print(f"version {made.version} knows nothing of {forgets}, which begins anew with the next labels")
+        print_json(_document(made) | {"knows_what_version": back_to})
     else:
         answer.print(f"version {made.version} knows what version {back_to} knew: {made.labels:,} labels")
 
@@ -81,12 +72,6 @@ def print_card(
         typer.echo(card(found, config, metadata.version("pulsehub")), nl=False)
 
 
-def _publish(connection: Connection, back_to: int | None, forgets: str | None) -> Version:
-    if back_to is not None:
-        return go_back(connection, back_to, time.time())
-    return forget(connection, forgets or "", time.time())
-
-
 def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:
     if as_json:
         print_json({"versions": [_document(one) for one in found], "quality": quality_document(learned)})
@@ -100,6 +85,8 @@ def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:
         rows,
         "No label has come due yet, so nothing was learned: health is the scorecard's.",
     )
+    for name, mix in (found[0].segments if found else {}).items():
+        answer.print(f"{_called(name)}: {_mixed(mix)}")
     if learned.labels:
         answer.print()
         _judge(learned)
@@ -112,14 +99,20 @@ def _judge(learned: Quality) -> None:
         return
     rows = [_row("what was shown" if name == MIX else f"expert {name}", one) for name, one in learned.fair.items()]
     for segment in learned.segments:
-        said = _called(segment)
+        said = _called(segment.name)
         mix = next((one for one in segment.skills if one.name == MIX), None)
         rows.append((said, segment.labels, "insufficient labels") if mix is None else _row(said, mix))
     print_table(("", "labels", "AUC", "log loss", "Brier", "ECE"), rows, "")
 
 
-def _called(segment: Segment) -> str:
-    return f"in segment {segment.name}" if segment.name else "in no segment"
+def _called(segment: str) -> str:
+    return f"in segment {segment}" if segment else "in no segment"
+
+
+def _mixed(mix: Mix) -> str:
+    return (
+        f"{_heard(mix)}; {mix.credibility:.0%} by its own {mix.labels:,} labels; odds times {math.exp(mix.level):.2f}"
+    )
 
 
 def _row(said: str, one: Skill) -> tuple[object, ...]:
@@ -135,7 +128,7 @@ def quality_document(learned: Quality) -> dict[str, Any]:
     return plain
 
 
-def _heard(one: Version) -> str:
+def _heard(one: Version | Mix) -> str:
     first = sorted(one.weights.items(), key=lambda pair: -pair[1])[:_HEARD]
     return ", ".join(f"{name} {weight:.0%}" for name, weight in first)
 

@@ -49,7 +49,7 @@ def begin(endpoint: str, share: float, role: str, version: str) -> None:
         from hub.tracing.spans import Traces  # noqa: PLC0415 - needs it, too
     except ImportError:
         raise ConfigError(
-            "PULSEHUB_OTEL_ENDPOINT is set, but OpenTelemetry is not installed: it is in requirements.lock, so run "
-            "`python -m pip install --require-hashes -r requirements.lock`, or leave the setting away"
+            "PULSEHUB_OTEL_ENDPOINT is set, but OpenTelemetry is not installed: run "
+            "`python -m pip install --require-hashes -r deploy/requirements.lock`, or leave the setting away"
         ) from None
     use(Traces(exporters.OTLPSpanExporter(endpoint=endpoint), share, role, version))

@@ -18,7 +18,6 @@ from scoring.bands import BANDS
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config, Outcome
-from scoring.guests import Panel
 from scoring.lessons import MIX
 from scoring.model import missing
 from scoring.proof.prequential import CONTENDERS, Played, Snapshots, play
@@ -133,12 +132,11 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replay(NamedTuple):
-    """A configuration, the story as its measures count it, and experts of plugins; both stories are told alike."""
+    """A configuration, and the story as its measures count it; both stories are told alike."""
 
     config: Config
     version: str
     told: Told
-    panel: Panel | None = None
 
 
 def backtest(
@@ -199,7 +197,7 @@ class _Replayed(NamedTuple):
 
 def _replayed(one: Replay, alarm: Alarm, since: float, on_tick: Callable[[int, int], None]) -> _Replayed:
     watch = Watch(len(one.told.accounts), one.config.scorecard, alarm, since)
-    played = play(one.told, one.config, on_tick=on_tick, on_scores=watch, panel=one.panel)
+    played = play(one.told, one.config, on_tick=on_tick, on_scores=watch)
     return _Replayed(watch.looks, played)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,10 +19,9 @@ from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
 from scoring.features import feature_names
-from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
-from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing
+from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing, segments
 from scoring.proof.story import Tick, Told
 from scoring.rows import picked
 from scoring.scorer import Scorer, Scores
@@ -108,8 +107,6 @@ def play(
     rivals: Sequence[Rival] = (),
     on_tick: Callable[[int, int], None] = lambda _done, _all: None,
     on_scores: Callable[[Tick, Mask, Scores], None] = lambda _tick, _here, _scores: None,
-    *,
-    panel: Panel | None = None,
 ) -> Played:
     """Replay a story.
 
@@ -119,15 +116,14 @@ def play(
         rivals: who else predicts, trained anew at every tick on all labels known by then.
         on_tick: told how many ticks are done, of how many.
         on_scores: shown everybody at each tick, who of them was not lost already, and the scores of those.
-        panel: experts of plugins.
     """
     outcome, names = config.scorecard.outcome, feature_names([m.name for m in config.measures])
     cpu = dict.fromkeys(("replay", "predict", "learn", *(rival.name for rival in rivals)), 0.0)
     clock = _Clock(cpu)
     half = outcome.horizon / 2.0
     model = fresh(config)
-    guests = () if panel is None else panel.names
-    contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :], *guests)
+    contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :])
+    columns = _Columns(contenders, names, segments(config.scorecard))
     waiting: list[Snapshots] = []
     halves: list[Snapshots] = []
     done: list[Snapshots] = []
@@ -143,9 +139,8 @@ def play(
         half_ripe = [one for one in halves if one.at + half <= at]
         halves = halves[len(half_ripe) :]
         with clock("learn"):
-            whole = _lessons(ripe, contenders, names, outcome.horizon)
-            halfway = _lessons(half_ripe, contenders, names, half, early=True)
-            model = taught(model, whole, config, halfway, panel)
+            whole = _lessons(ripe, columns, outcome.horizon)
+            model = taught(model, whole, config, _lessons(half_ripe, columns, half, early=True))
         done += ripe
         if not rivals:  # nobody reads them again, and they are most of what a replay holds
             for one in ripe:
@@ -154,7 +149,7 @@ def play(
             accounts, values, rows = tick.accounts[here], tick.values[here], picked(tick.rows, here)
             nothing, nowhere = np.full(len(accounts), np.nan), np.full(len(accounts), NO_BAND, np.int8)
             by_hand, cards = told.measures.set_by_hand(rows, at), told.measures.cards(rows)
-            scores = Scorer(config, model, panel).score(values, nothing, nowhere, by_hand, cards)
+            scores = Scorer(config, model).score(values, nothing, nowhere, by_hand, cards)
         on_scores(tick, here, scores)
         said = np.column_stack([scores.predictions.get(name, nothing) for name in contenders])
         lost = told.lost(accounts, at, outcome)
@@ -169,17 +164,20 @@ def play(
     return Played(done + matured, contenders, model, cpu, pending)
 
 
-def _lessons(
-    ripe: Sequence[Snapshots],
-    contenders: tuple[str, ...],
-    names: tuple[str, ...],
-    horizon: float,
-    *,
-    early: bool = False,
-) -> Iterator[Lessons]:
+class _Columns(NamedTuple):
+    """What the columns of snapshots are called: predictions, features, and the codes of cards."""
+
+    contenders: tuple[str, ...]
+    features: tuple[str, ...]
+    cards: tuple[str, ...]
+
+
+def _lessons(ripe: Sequence[Snapshots], columns: _Columns, horizon: float, *, early: bool = False) -> Iterator[Lessons]:
+    contenders, features, cards = columns
     for one in ripe:
-        matured = np.full(len(one.lost), one.at + horizon)
-        yield Lessons(contenders, one.said, one.early if early else one.lost, matured, names, one.features)
+        matured, codes = np.full(len(one.lost), one.at + horizon), one.cards if cards else one.cards[:0]
+        lost = one.early if early else one.lost
+        yield Lessons(contenders, one.said, lost, matured, features, one.features, cards, codes)
 
 
 def _let_rivals(rivals: Sequence[Rival], done: Sequence[Snapshots], new: Snapshots, clock: _Clock) -> None:

@@ -21,6 +21,8 @@ def learned(tmp_path_factory):
     chance = np.random.default_rng(0)
     model = fresh(load())
     model.version, model.labels, model.lost = 1, 320, 120
+    said = np.column_stack([np.full(300, -1.0)] * len(model.mixture.weights))
+    model.blends.learn("big", model.mixture.weights, said, np.ones(300, bool), weight=1.0, kept=1.0)
 
     def fill(connection):
         for n in range(320):
@@ -39,12 +41,15 @@ def learned(tmp_path_factory):
 def test_each_segment_has_its_figures_or_the_word_that_labels_are_insufficient(learned):
     said = pulsehub(learned, "models").stdout
     assert "what was shown" in said
-    assert "in segment big" in said
+    assert "in segment big: proxy 32%, scorecard_calibrated 20%, bayes 15%; 75% by its own 300 labels; odds" in said
+    assert "in segment big " in said
     (rest,) = [line for line in said.splitlines() if "in no segment" in line]
     assert "insufficient labels" in rest
 
 
 def test_json_has_every_figure_by_segment_and_expert(learned):
+    (version,) = document(learned, "models")["versions"]
+    assert version["segments"]["big"].keys() == {"labels", "credibility", "level", "weights"}
     quality = document(learned, "models")["quality"]
     big, rest = quality["segments"]
     assert (big["name"], big["labels"], big["insufficient_labels"]) == ("big", 300, False)

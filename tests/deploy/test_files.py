@@ -1,13 +1,18 @@
 """What compose and Kubernetes are given fits the program, and itself."""
 
+import os
 import re
+import tomllib
 
+import psycopg
 import pytest
 import yaml
 
 from hub.cli.app import COMMANDS
 from tests.deploy.files import DEPLOY, FILES, ROOT, commands, compose, objects, ours, pods
 from tests.docs.test_commands import wrong_with
+from tests.engines import VARIABLE, need
+from tests.servers.database import settings_of
 
 SETTINGS = set(re.findall(r"`(PULSEHUB_[A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text()))
 ROLES = ("web", "worker", "learner", "migrate")
@@ -65,8 +70,25 @@ def test_the_image_has_all_that_is_installed_and_no_more():
     told = (DEPLOY / "Dockerfile.dockerignore").read_text().split("\n")
     let_in = {line[1:] for line in told if line.startswith("!")}
     assert "*" in told
-    assert {"hub", "plugins", "scoring", "sinks", "pyproject.toml", "requirements.lock"} <= let_in
+    assert {"hub", "plugins", "scoring", "sinks", "pyproject.toml", "deploy/requirements.lock"} <= let_in
     assert [name for name in let_in if not (ROOT / name).exists()] == []
+
+
+def pins(path):
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", path.read_text(), re.MULTILINE))
+
+
+def test_what_is_installed_to_run_is_what_was_tested_without_the_tests():
+    tested, runs = pins(ROOT / "requirements.lock"), pins(DEPLOY / "requirements.lock")
+    assert runs.items() <= tested.items()
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [
+        *wanted["dependencies"],
+        *wanted["optional-dependencies"]["otel"],
+        *wanted["optional-dependencies"]["build"],
+    ]
+    assert {re.match(r"[a-z0-9._-]+", one)[0] for one in asked} <= runs.keys()
+    assert runs.keys() & {"pytest", "mypy", "ruff", "playwright", "lightgbm"} == set()
 
 
 def test_kustomize_is_given_files_that_there_are():
@@ -120,3 +142,13 @@ def test_more_workers_than_partitions_are_never_asked_for():
     (settings,) = objects("ConfigMap")
     (scaling,) = objects("ScaledObject")
     assert scaling["spec"]["maxReplicaCount"] <= int(settings["data"]["PULSEHUB_PARTITIONS"])
+
+
+def test_postgresql_knows_every_setting_that_it_is_given():
+    need()
+    given = dict(one.split("=", 1) for one in settings_of(DEPLOY / "postgresql.conf"))
+    with psycopg.connect(os.environ[VARIABLE]) as connection:
+        known = dict(connection.execute("select name, enumvals from pg_settings").fetchall())
+    assert given.keys() - known.keys() == set()
+    assert [name for name, value in given.items() if known[name] and value not in known[name]] == []
+    assert "/etc/postgresql/postgresql.conf" in " ".join(compose()["postgres"]["volumes"])

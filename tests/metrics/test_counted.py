@@ -39,8 +39,7 @@ def installation(database, hot):
 
 
 def test_processes_that_are_scraped_count_a_portfolio_once_for_all(database):
-    some = people("steady", "watch", "watch")
-    database.write(lambda connection: connection.execute(insert(schema.accounts), some)).result()
+    database.write(lambda connection: connection.execute(insert(schema.accounts), people("steady", "watch", "watch")))
     reads = []
     clock = Clock()
     hot = Hot(clock=clock)

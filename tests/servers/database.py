@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import struct
@@ -22,15 +23,17 @@ READY = b"Z\0\0\0\5I"
 class Postgres(Program):
     """A server with a role and a database named pulsehub, open to everybody on this machine.
 
-    `durable=False` never waits for the disk: a test set loses nothing that anybody wants back.
+    `durable=False` never waits for the disk: a test set loses nothing that anybody wants back. `conf` is a file of
+    settings that it goes by.
     """
 
     name = "postgres"
     ends_by = signal.SIGINT  # closes connections; SIGTERM would wait for their ends
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, conf: Path | None = None) -> None:
         super().__init__(folder)
         self.durable = durable
+        self.conf = settings_of(conf) if conf else []
         if os.geteuid() == 0:  # the server refuses to be root
             them = _postgres()
             self.user, self.group = them.pw_uid, them.pw_gid
@@ -50,6 +53,7 @@ class Postgres(Program):
             "unix_socket_directories=",
             "max_connections=200",
             "timezone=UTC",
+            *self.conf,
             *(() if self.durable else FORGETFUL),
         ]
         return [_program("postgres"), "-D", str(self.data()), *(part for each in settings for part in ("-c", each))]
@@ -74,6 +78,12 @@ class Postgres(Program):
         os.chown(folder, self.user, self.group)
         kept.write_text(f"{folder}\n")
         return folder
+
+
+def settings_of(conf: Path) -> list[str]:
+    """`name=value` of each setting in a file as PostgreSQL reads it."""
+    lines = [line.partition("#")[0].strip() for line in conf.read_text(encoding="utf-8").splitlines()]
+    return [re.sub(r"\s*=\s*", "=", line, count=1) for line in lines if line]
 
 
 def _postgres() -> pwd.struct_passwd:

@@ -20,14 +20,22 @@ class Servers:
     """What runs, or would run, out of a folder; nothing is started before `start`.
 
     `durable=False` is PostgreSQL that never waits for the disk. Kafka leaves that to its replicas in any case.
+    `conf` is a file of PostgreSQL's settings.
     """
 
     def __init__(
-        self, folder: Path, *, kafka: bool = True, postgres: bool = True, redis: bool = True, durable: bool = True
+        self,
+        folder: Path,
+        *,
+        kafka: bool = True,
+        postgres: bool = True,
+        redis: bool = True,
+        durable: bool = True,
+        conf: Path | None = None,
     ) -> None:
         self.folder = folder
         self.kafka = Kafka(folder)
-        self.postgres = Postgres(folder, durable=durable)
+        self.postgres = Postgres(folder, durable=durable, conf=conf)
         self.redis = Redis(folder)
         wanted = {self.kafka: kafka, self.postgres: postgres, self.redis: redis}
         self.parts: list[Program] = [part for part, want in wanted.items() if want]
