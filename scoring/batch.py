@@ -25,11 +25,13 @@ class Changes:
         differences: (n, measures of entities that add up); what to add to each account's sums.
         known: (n, the same); whether the account has ever had such a thing.
         since: (n, measures of the oldest open) unix seconds, inf when none is open; NaN where nothing changed.
+        told: (n, measures of entities that add up) when one of these was last told of; 0 where nothing changed.
     """
 
     differences: Floats
     known: np.ndarray[Any, np.dtype[np.bool_]]
     since: Floats
+    told: Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,41 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     field_serializer,
-    model_serializer,
     model_validator,
 )
 
 from hub import Scalar
 from scoring import expression
 from scoring.conditions import checked
+from scoring.declared import Data, Duration, listed
+from scoring.outcome import Outcome
 
-MOST_PENDING: Final = 60
-"""Snapshots of a customer that can wait at once."""
 _DAY = 86_400.0
 _LONGEST_EXACT = 92 * _DAY
-_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-
-
-def seconds(value: object) -> object:
-    """`30d`, `12h`, `90m`, `2w` or a number of seconds, as seconds; `forever` as infinity."""
-    if value == "forever":
-        return math.inf
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([mhdw])", value)):
-        return float(found[1]) * _UNITS[found[2]]
-    return value
 
 
 def coefficients(value: object) -> object:
@@ -47,12 +32,6 @@ def coefficients(value: object) -> object:
     return dict.fromkeys(value, 1.0) if isinstance(value, list) else value
 
 
-def listed(value: object) -> object:
-    """One value is a list of it."""
-    return value if isinstance(value, list) else [value]
-
-
-Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 Kinds = Annotated[dict[str, float], BeforeValidator(coefficients)]
 _NEEDS: dict[str, tuple[str, ...]] = {
     "sum": ("kinds", "of"),
@@ -72,26 +51,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-class _Data(BaseModel):
-    """Declared data. What `later` names came after release 0.1: it is written down only where it says something.
-
-    A version is made of what is written down, so a file that does not use a new word keeps the version it had.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    later: ClassVar[frozenset[str]] = frozenset()
-
-    @model_serializer(mode="wrap")
-    def _lean(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = write(self)
-        fields = type(self).model_fields
-        silent = {
-            name for name in self.later if getattr(self, name) == fields[name].get_default(call_default_factory=True)
-        }
-        return {name: said for name, said in written.items() if name not in silent}
-
-
-class Measure(_Data):
+class Measure(Data):
     """A number kept per account, updated by events; `family` says how.
 
     count, sum: of events or of their amounts, each worth half as much a half-life later.
@@ -176,7 +136,7 @@ class Measure(_Data):
         return self
 
 
-class Transform(_Data):
+class Transform(Data):
     """How a measure becomes a score between 0 and 1."""
 
     measure: str
@@ -190,7 +150,7 @@ class Transform(_Data):
     )
 
 
-class Dimension(_Data):
+class Dimension(Data):
     """A side of the relationship: adoption, support, billing, relationship, sentiment."""
 
     name: str
@@ -198,7 +158,7 @@ class Dimension(_Data):
     measures: list[Transform]
 
 
-class Limit(_Data):
+class Limit(Data):
     """What no weighing may overrule: health is at most `cap`, at least `floor`, while all of `when` hold."""
 
     when: dict[str, Annotated[str, AfterValidator(checked)]] = Field(
@@ -215,7 +175,7 @@ class Limit(_Data):
         return self
 
 
-class SegmentCard(_Data):
+class SegmentCard(Data):
     """Other weights, for customers of one kind: those whose facts meet all of `when`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -230,31 +190,7 @@ class SegmentCard(_Data):
         return _named(self.dimensions, self.limits or (), f"card {self.name}, ")
 
 
-class Outcome(_Data):
-    """What losing a customer means, and how far ahead it is predicted.
-
-    With `silence`, an account is lost when none of `kinds` happens within the horizon; without, when one does.
-    """
-
-    horizon: Duration
-    every: Duration = Field(description="time between two snapshots of an account")
-    kinds: list[str] = Field(min_length=1)
-    silence: bool = False
-    back: list[str] = Field(
-        default_factory=list,
-        description="kinds by which a lost customer returns; until then nothing is predicted of it",
-    )
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        if not math.isfinite(self.horizon) or not math.isfinite(self.every):
-            raise ValueError("outcome: horizon and every must end some day")
-        if self.horizon > MOST_PENDING * self.every:
-            raise ValueError(f"outcome: at most {MOST_PENDING} snapshots can wait at once; make `every` longer")
-        return self
-
-
-class Scorecard(_Data):
+class Scorecard(Data):
     """Dimensions and weights, what churn means, and the bands."""
 
     dimensions: list[Dimension]
@@ -300,7 +236,7 @@ def _named(dimensions: Iterable[Dimension], limits: Iterable[Limit], where: str)
             yield f"{where}limits", name
 
 
-class Config(_Data):
+class Config(Data):
     """All that scoring is told: what to measure, how to weigh it, what losing a customer means."""
 
     measures: tuple[Measure, ...] = Field(min_length=1)
@@ -323,6 +259,19 @@ class Config(_Data):
             if families.get(name, "ratio") == "ratio":
                 raise ValueError(f"measure {ratio.name}: {name} is no measure that can be divided")
 
+    def _check_outcome(self, way: str, name: str) -> None:
+        """Whether what a measure was at any moment of the past follows from the events before it."""
+        said = f"outcome, {way}: {name}"
+        measure = next((one for one in self.measures if one.name == name), None)
+        if measure is None:
+            raise ValueError(f"outcome, {way}: there is no measure {name}")
+        if measure.stale_after is not None:
+            raise ValueError(f"{said} has a stale_after, and of what is unknown nobody is lost: declare one without")
+        if way == "not_renewed" and (measure.family, measure.read) != ("date", "until"):
+            raise ValueError(f"{said} is no date until which a contract runs (family date, read until)")
+        if way != "not_renewed" and not _stands(measure):
+            raise ValueError(f"{said} moves as time passes: name one of entities (sum, open), last or gauge")
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [measure.name for measure in self.measures]
@@ -336,10 +285,19 @@ class Config(_Data):
                         raise ValueError(f"measure {measure.name}: {name} is no count or sum with a half-life")
             if measure.family == "ratio":
                 self._check_ratio(measure)
+        for where, name in self.scorecard.outcome.named():
+            self._check_outcome(where, name)
         for where, name in self.scorecard.named():
             if name not in names:
                 raise ValueError(f"{where}: there is no measure {name}")
         return self
+
+
+def _stands(measure: Measure) -> bool:
+    """Whether a number changes with events alone, and never as time passes."""
+    if measure.family == "entities":
+        return measure.entity != "ticket" and measure.read in ("sum", "open")
+    return measure.family in ("last", "gauge")
 
 
 def _written(document: dict[str, Any]) -> str:

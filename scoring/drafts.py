@@ -165,7 +165,7 @@ class _Side:
             was: Floats = rows["health"]
             by_hand, cards = self._measures.set_by_hand(rows, at), self._measures.cards(rows)
             scores = self._scorer.score(values, was, rows["band"], by_hand, cards)
-            yield ids, _Judged(scores, np.where(self._measures.gone(rows), LEFT, scores.band).astype(np.int8))
+            yield ids, _Judged(scores, np.where(self._measures.gone(rows, at), LEFT, scores.band).astype(np.int8))
 
 
 def _mover(account: str, place: int, before: _Judged, after: _Judged) -> Mover:
@@ -186,6 +186,8 @@ def _mover(account: str, place: int, before: _Judged, after: _Judged) -> Mover:
 
 def _flat(config: Config) -> dict[str, Any]:
     body = config.model_dump(mode="json")
+    if ways := config.scorecard.outcome.any:
+        body["scorecard"]["outcome"]["any"] = [way.words for way in ways]
     out: dict[str, Any] = {}
     for measure in body["measures"]:
         _spread(out, f"measure {measure['name']}", {k: v for k, v in measure.items() if k != "name"})

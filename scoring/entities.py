@@ -43,7 +43,8 @@ _WORTH: Final = frozenset(
     + [f"invoice.{what}" for what in ("paid", "failed", "overdue")]
     + [f"opportunity.{what}" for what in ("updated", "won", "lost")]
 )
-_TOUCHING: Final = _STATUS.keys() | _WORTH | {"ticket.escalated"}
+TOUCHING: Final = _STATUS.keys() | _WORTH | {"ticket.escalated"}
+"""Kinds of events that change a thing, whatever else they say."""
 _URGENT: Final = "urgent"
 _T: Final = schema.entities.c
 _KNOWN: Final = Among(select(_T.account, _T.reference, _T.state), _T.account, _T.reference)
@@ -79,10 +80,15 @@ class Entity(msgspec.Struct, frozen=True, omit_defaults=True):
             return said[0] if said and self.kind in ("ticket", "subscription") else None
         return self.status[0] if self.status[2] == OPEN else None
 
+    @property
+    def told(self) -> float:
+        """When the newest of its parts was told, unix seconds; 0: none was."""
+        return max((part[0] for part in (self.status, self.priority, self.amount) if part is not None), default=0.0)
+
 
 def kind_of(event: Event) -> str | None:
     """Which kind of thing an event is about; None if it says nothing of one."""
-    if event.entity is None or (event.kind not in _TOUCHING and "priority" not in event.properties):
+    if event.entity is None or (event.kind not in TOUCHING and "priority" not in event.properties):
         return None
     parts = event.entity.split(":")
     named = parts[1] if len(parts) > 2 else ""  # noqa: PLR2004 - connection:kind:id
@@ -164,15 +170,16 @@ class Things:
         places = {account: place for place, account in enumerate(order)}
         differences = np.zeros((len(order), self._width))
         known = np.zeros((len(order), self._width), bool)
-        since = np.full((len(order), len(self._oldest)), np.nan)
+        since, told = np.full((len(order), len(self._oldest)), np.nan), np.zeros((len(order), self._width))
         for (account, reference), was in before.items():
             now, place = self._known[account, reference], places[account]
             for column, measure in self._counted.get(now.kind, ()):
                 known[place, column] = True
                 differences[place, column] += counts(now, measure) - counts(was, measure)
+                told[place, column] = max(told[place, column], now.told)
             if now.kind in self._aging:
                 self._age(account, reference, now, since[place])
-        return Changes(differences, known, since)
+        return Changes(differences, known, since, told)
 
     def _age(self, account: str, reference: str, entity: Entity, since: Floats) -> None:
         still = self._open.setdefault((account, entity.kind), {})

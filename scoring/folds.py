@@ -19,10 +19,9 @@ from sqlalchemy import Connection, select
 from hub.store import schema
 from hub.store.upserts import insert
 from scoring.config import Config, Measure
+from scoring.families.outcome import OUTCOME
 from scoring.families.segments import FIELD as SEGMENT
 
-OUTCOME: Final = "outcome"
-"""Beside the measures: when an account was lost, and came back."""
 BEFORE: Final = 0
 """What rows say that were written before there were versions: those of the configuration in use then."""
 NOTHING: Final = 1
@@ -45,7 +44,10 @@ def folds(config: Config) -> dict[str, str]:
     outcome = config.scorecard.outcome
     if cards := config.scorecard.cards:
         found[SEGMENT] = _named([card.when for card in cards])
-    return found | {OUTCOME: _named([sorted(outcome.kinds), sorted(outcome.back), outcome.horizon, outcome.every])}
+    said: Any = sorted(outcome.kinds)
+    if outcome.any:
+        said = [[way.model_dump(mode="json") for way in outcome.ways], [found[name] for _, name in outcome.named()]]
+    return found | {OUTCOME: _named([said, sorted(outcome.back), outcome.horizon, outcome.every])}
 
 
 def fold_of(measure: Measure, by_name: Mapping[str, Measure]) -> str:

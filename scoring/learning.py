@@ -159,7 +159,7 @@ class _Lecture:
             days = measured(portion.features, portion.names, [self._config.measures[self._renewal].name])[:, 0]
             model.hazard.learn(days, self._outcome.horizon / DAY, lost, weight, kept)
         if self._past is not None and (history := self._history(portion)) is not None:
-            model.rhythm.learn(history, lost, weight, kept, silence=self._outcome.silence)
+            model.rhythm.learn(history, lost, weight, kept, silence=self._outcome.only_silence)
         read = self._teacher.learn(portion.names, portion.features.astype(np.float64), lost)
         model.regressions.bayes.learn(portion.names, read, lost, weight, kept)
 

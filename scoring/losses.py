@@ -1,7 +1,11 @@
-"""When customers were lost who are known to have been: the event that says so, or the end of a horizon's silence."""
+"""When customers were lost who are known to have been: the event that says so, or the end of a silence.
+
+When a contract ran out, or less was paid, is not looked up: of such a loss no day is known.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -9,7 +13,8 @@ from sqlalchemy import Connection, func, select
 
 from hub.store import schema
 from scoring.arrays import Floats, Mask
-from scoring.config import Outcome
+from scoring.outcome import Outcome
+from scoring.ways import Silent
 
 _SOME: Final = 400  # accounts that are asked for at once
 
@@ -19,7 +24,7 @@ class Ends(NamedTuple):
 
     Attributes:
         at: (n,) unix seconds when the customer was lost; inf where it was not, NaN where the archive knows no more.
-        already: (n,) whether it had been silent for a whole horizon when it was predicted: nobody needs a model for it.
+        already: (n,) whether it had been silent for long enough when it was predicted: nobody needs a model for it.
         lost: (n,) whether it was lost within the horizon.
     """
 
@@ -39,28 +44,32 @@ def ends(connection: Connection, outcome: Outcome, accounts: Any, at: Floats, lo
         lost: (n,) what became of them.
     """
     when, already = np.full(len(at), np.inf), np.zeros(len(at), bool)
-    wanted = np.ones(len(at), bool) if outcome.silence else lost
-    said = _asked(connection, outcome, sorted(set(accounts[wanted].tolist())))
-    for place in np.flatnonzero(wanted).tolist():
-        times = said.get(accounts[place], _NEVER)
-        moment = at[place]
-        after = int(np.searchsorted(times, moment, "right"))
-        if not outcome.silence:
-            known = after < len(times) and times[after] <= moment + outcome.horizon
-            when[place] = times[after] if known else np.nan
+    if outcome.ending:
+        said = _asked(connection, outcome.ending, sorted(set(accounts[lost].tolist())))
+        for place in np.flatnonzero(lost).tolist():
+            times = said.get(accounts[place], _NEVER)
+            after = int(np.searchsorted(times, at[place], "right"))
+            if after < len(times) and times[after] <= at[place] + outcome.horizon:
+                when[place] = times[after]
+    for way in outcome.ways:
+        if not isinstance(way, Silent):
             continue
-        end = times[after - 1] + outcome.horizon if after else -np.inf
-        already[place] = end <= moment
-        if lost[place]:
-            when[place] = end if after else np.nan
+        said, lasts = _asked(connection, way.silent, sorted(set(accounts.tolist()))), way.after or outcome.horizon
+        for place, moment in enumerate(at.tolist()):
+            times = said.get(accounts[place], _NEVER)
+            before, by_end = np.searchsorted(times, (moment, moment + outcome.horizon), "right").tolist()
+            already[place] |= not before or times[before - 1] + lasts <= moment
+            if lost[place] and by_end and times[by_end - 1] + lasts <= moment + outcome.horizon:
+                when[place] = min(when[place], times[by_end - 1] + lasts)
+    when[lost & np.isinf(when)] = np.nan
     return Ends(when, already, lost)
 
 
 _NEVER: Final[Floats] = np.zeros(0)
 
 
-def _asked(connection: Connection, outcome: Outcome, accounts: list[str]) -> dict[str, Floats]:
-    """When events of the outcome's kinds happened to these accounts and those merged into them; ascending.
+def _asked(connection: Connection, kinds: Collection[str], accounts: list[str]) -> dict[str, Floats]:
+    """When events of these kinds happened to these accounts and those merged into them; ascending.
 
     Of a day the first and the last, so that those who are used every second do not fill the memory: a date is right to
     the day.
@@ -80,7 +89,7 @@ def _asked(connection: Connection, outcome: Outcome, accounts: list[str]) -> dic
         day = func.floor(table.occurred_at / 86_400.0)
         asked = (
             select(table.account, func.min(table.occurred_at), func.max(table.occurred_at))
-            .where(table.account.in_(list(some)), table.kind.in_(outcome.kinds))
+            .where(table.account.in_(list(some)), table.kind.in_(kinds))
             .group_by(table.account, day)
         )
         for account, begun, last in connection.execute(asked):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 
 from hub import ConfigError, Event
 from scoring import expression
 from scoring.arrays import Codes as Codes8
-from scoring.arrays import Floats
+from scoring.arrays import Floats, Mask
 from scoring.batch import Batch, Codes, Integers, Reader, columns
 from scoring.config import Config
 from scoring.families import (
@@ -33,11 +32,13 @@ from scoring.families import (
 )
 from scoring.families.by_hand import KIND
 from scoring.families.dates import date_of
+from scoring.families.outcome import OUTCOME
 from scoring.families.protocol import DAY, Family
 from scoring.families.segments import FIELD as SEGMENT
 from scoring.families.segments import TELLING
-from scoring.folds import OUTCOME, folds, number
+from scoring.folds import folds, number
 from scoring.rows import FOLDS, Block, Layout, Rows
+from scoring.ways import Cancelled, Contraction, NotRenewed, Silent, Way
 
 
 class MeasureSet:
@@ -60,10 +61,11 @@ class MeasureSet:
             raise ConfigError(f"no measure can be called {min(taken)}: a row has something else of that name")
         outcome, cards = config.scorecard.outcome, config.scorecard.cards
         told = TELLING if cards else ()
-        self.codes = Codes.of(self.measures, (*outcome.kinds, *outcome.back, KIND, *told))
+        self.codes = Codes.of(self.measures, (*outcome.ending, *outcome.alive, *outcome.back, KIND, *told))
         counts = Counts(self.measures, self.codes)
         self.holdings = Holdings(self.measures)
-        self.marks = Marks(outcome, self.codes)
+        self.marks = Marks(outcome, self.codes, self.measures, self.holdings.sums)
+        self._contracts = [way for way in outcome.ways if isinstance(way, NotRenewed)]
         self.by_hand = ByHand(self.codes)
         self.segments = Segments(cards, self.codes)
         self._heard = Heard(self.measures, self.codes)
@@ -152,9 +154,12 @@ class MeasureSet:
         self.marks.put(rows.view(self.layout.view), at, period)
         return rows
 
-    def gone(self, rows: Rows) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """(n,) whether accounts are lost already: there is nothing to predict of them."""
-        return self.marks.gone(rows.view(self.layout.view))
+    def gone(self, rows: Rows, now: Floats | float) -> Mask:
+        """(n,) whether accounts are lost already at `now`, one moment for all or (n,): nothing is predicted of them."""
+        found = self.marks.gone(rows.view(self.layout.view))
+        for way in self._contracts:
+            found |= rows[way.not_renewed] + way.grace <= now
+        return found
 
     def set_by_hand(self, rows: Rows, now: Floats | float) -> Floats:
         """(n,) the health that a person set and that holds at `now`; NaN where there is none."""
@@ -165,22 +170,32 @@ class MeasureSet:
         """(n,) the card of each account: its place among the scorecard's, -1 for the scorecard itself."""
         return self.segments.cards(rows.view(self.layout.view))
 
-    def ended(self, rows: Rows, at: float) -> bool | None:
-        """Whether the outcome's events hit the mark of `at` in a row (1,); None if it has no such mark."""
-        return self.marks.hit(rows.view(self.layout.view), at)
+    def came_true(self, rows: Rows, way: Way, at: Floats, until: Floats) -> tuple[Mask, Mask]:
+        """What rows (n,) know of a way to be lost, of snapshots taken at `at` (n,) whose span ends at `until` (n,).
+
+        Returns:
+            (n,) whether it came true; (n,) whether the row knows.
+        """
+        seen = rows.view(self.layout.view)
+        match way:
+            case Cancelled():
+                return self.marks.happened(seen, way, at, until)
+            case Silent():
+                happened, known = self.marks.happened(seen, way, at, until)
+                return ~happened, known
+            case NotRenewed():
+                return rows[way.not_renewed] + way.grace <= until, self.marks.still(seen, way.not_renewed, until)
+            case Contraction():  # nothing moved it since: what it was before need not be known
+                return np.zeros(len(rows), bool), self.marks.still(seen, way.contraction, at)
 
     def fields(self, folded: Collection[str]) -> list[str]:
         """Fields of the row that these folds own: those of measures, by their name, and of the outcome."""
-        own = {OUTCOME: ("marks.at", "marks.hit", "ended", "returned")}
+        own = {OUTCOME: ("marks.at", "marks.hit", "ended", "returned")}  # and what begins with its name
         return [
             field
             for field in self.dtype.names or ()
             if any(field in own.get(name, ()) or field.partition(".")[0] == name for name in folded)
         ]
-
-    def ended_last(self, rows: Rows) -> float:
-        """When the newest of the outcome's events of a row (1,) was; 0: never."""
-        return self.marks.newest(rows.view(self.layout.view))
 
     def merge(self, into: Rows, other: Rows) -> None:
         """Make each row of `into` what it would be had it seen the events of `other` as well."""

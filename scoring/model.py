@@ -13,10 +13,11 @@ from scoring import hazard, proxy, risk
 from scoring.arrays import logit
 from scoring.blends import Blends
 from scoring.calibration import Platt
-from scoring.config import Config, Outcome, Scorecard
+from scoring.config import Config, Scorecard
 from scoring.hazard import Hazard
 from scoring.lessons import Waiting
 from scoring.mixture import LIMIT, Mixture
+from scoring.outcome import Outcome
 from scoring.proxy import Proxy
 from scoring.rhythm import Rhythm
 

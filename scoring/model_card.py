@@ -117,12 +117,10 @@ def _details(found: Record, config: Config, program: str) -> str:
 
 def _use(found: Record, config: Config) -> str:
     outcome = config.scorecard.outcome
-    kinds = ", ".join(f"`{kind}`" for kind in outcome.kinds)
-    lost = f"none of {kinds} happens" if outcome.silence else f"one of {kinds} happens"
     return (
         "## Intended use\n\n"
         f"To say which business customers are likely to be lost within {_days(found.horizon)}, so that people look"
-        f" after those first. A customer counts as lost when {lost} within that time.\n\n"
+        f" after those first. A customer counts as lost within that time by: {outcome.words}.\n\n"
         "It is read by those who look after customers and by those who plan their work. It is not meant for decisions"
         " about persons, for prices or contracts made without a person, nor for customers of another company than the"
         " one whose outcomes taught it."
@@ -255,7 +253,7 @@ def _caveats(found: Record, config: Config) -> str:
     ]
     if not found.quality.gain_low or found.quality.gain_low <= 0.0:
         said.append("It is not shown that the models predict better than the scorecard alone.")
-    if config.scorecard.outcome.silence:
+    if config.scorecard.outcome.alive:
         said.append("Lost means silent: a customer who comes back after that was called lost all the same.")
     return "## Ethical considerations, caveats and recommendations\n\n" + "\n".join(f"- {one}" for one in said)
 

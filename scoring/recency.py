@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from scoring.config import Measure, Outcome
+from scoring.config import Measure
+from scoring.outcome import Outcome
 
 _DAY: Final = 86_400.0
 
@@ -20,7 +21,7 @@ def sign_of_life(measures: Sequence[Measure], outcome: Outcome) -> str | None:
     Where losing a customer means silence, the recency that reads most of the outcome's own kinds; else the one that
     reads most kinds of all.
     """
-    wanted = set(outcome.kinds) if outcome.silence else set()
+    wanted = outcome.alive
     found = [m for m in measures if m.family == "recency" and m.direction == "down"]
     best = max(found, key=lambda m: (len(wanted & m.kinds.keys()), len(m.kinds)), default=None)
     return best.name if best else None

@@ -167,7 +167,7 @@ class Rescore:
         where = [*self._accounts.partitions[slots].tolist(), *(self._partition(account) for account in known)]
         work = self._work(connection, self._accounts.draft([*ids, *known], where))
         work.restate()
-        work.mature_half(halves)
+        work.mature(halves, early=True)
         work.mature(labels)
         places = work.draft.at(ids)
         if len(places):
@@ -207,7 +207,7 @@ class Rescore:
 
     def _midnight(self, work: Work, midnight: float, partitions: Sequence[int]) -> None:
         """A day has ended in these partitions: labels, silence and snapshots of everybody there."""
-        work.mature_half(work.half_ripe(partitions, midnight))
+        work.mature(work.half_ripe(partitions, midnight), early=True)
         work.mature(work.ripe(partitions, midnight))
         here = np.isin(work.draft.partitions, list(partitions)) & (work.draft.rows["newest"] > 0.0)
         places = np.flatnonzero(here)

@@ -23,7 +23,7 @@ from scoring.accounts import stored
 from scoring.batch import Integers
 from scoring.entities import counts
 from scoring.entities import decode as decode_thing
-from scoring.folds import OUTCOME
+from scoring.families.outcome import OUTCOME
 from scoring.measures import MeasureSet
 from scoring.rows import FOLDS, Rows, picked
 
@@ -111,6 +111,8 @@ def _hold(connection: Connection, accounts: Sequence[str], rows: Rows, measures:
         for measure in holdings.sums:
             if measure.entity == kind:
                 rows[measure.name][place] = np.nan_to_num(rows[measure.name][place]) + counts(thing, measure)
+                if (told := f"{OUTCOME}.{measure.name}") in (rows.dtype.names or ()):
+                    rows[told][place] = max(rows[told][place], thing.told)
         for measure in holdings.oldest:
             if measure.entity == kind and since is not None:
                 rows[measure.name][place] = min(rows[measure.name][place], since)

@@ -23,7 +23,8 @@ import msgspec
 import numpy as np
 
 from scoring.arrays import Floats, Mask
-from scoring.config import Measure, Outcome
+from scoring.config import Measure
+from scoring.outcome import Outcome
 from scoring.posterior import Posterior, learned
 
 _DAY: Final = 86_400.0
@@ -89,7 +90,7 @@ def past(measures: Sequence[Measure], outcome: Outcome) -> Past | None:
 
     Where losing a customer means silence, those that read the outcome's own kinds; else those that read most kinds.
     """
-    wanted = set(outcome.kinds) if outcome.silence else set()
+    wanted = outcome.alive
     found: list[tuple[int, int, Past]] = []
     for place, days in enumerate(measures):
         if days.family != "days" or days.where:

@@ -10,7 +10,6 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from hub.store import schema
-from hub.store.family import family
 from hub.streams.room import Message
 
 _TABLE: Final = schema.snapshots
@@ -57,12 +56,16 @@ class Waiting(msgspec.Struct, frozen=True):
     half_due: float | None = None
     segment: str | None = None
 
+    def ends(self, *, early: bool = False) -> float:
+        """When all of its horizon, or half of it, has passed."""
+        return self.due if self.half_due is None or not early else self.half_due
+
     def label(self, *, lost: bool, early: bool = False) -> Label:
         """What it teaches, when all of its horizon or half of it has passed."""
         return Label(
             account=self.account,
             at=self.at,
-            matured_at=self.due if self.half_due is None or not early else self.half_due,
+            matured_at=self.ends(early=early),
             lost=lost,
             early=early,
             features=np.frombuffer(self.features, np.float32).tolist(),
@@ -121,18 +124,6 @@ def matured(
         )
         for row in connection.execute(asked)
     ]
-
-
-def happened(connection: Connection, waiting: Waiting, kinds: Sequence[str], until: float) -> bool:
-    """Whether an event of these kinds lies behind the snapshot and not behind `until`, by the archive."""
-    archive = schema.archive
-    asked = select(archive.c.row).where(
-        archive.c.account.in_(family(connection, waiting.account)),
-        archive.c.occurred_at > waiting.at,
-        archive.c.occurred_at <= until,
-        archive.c.kind.in_(list(kinds)),
-    )
-    return connection.scalar(asked.limit(1)) is not None
 
 
 def taught(connection: Connection, labels: Sequence[Label]) -> None:

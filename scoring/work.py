@@ -16,19 +16,20 @@ from hub.store import schema
 from hub.store.bulk import insert_rows
 from hub.store.upserts import insert
 from hub.streams.room import Message
-from scoring import snapshots
+from scoring import fates, snapshots
 from scoring.accounts import Draft
 from scoring.arrays import Codes, Floats
 from scoring.bands import BANDS, LEFT, NO_BAND
 from scoring.batch import Integers
 from scoring.clock import DAY
-from scoring.config import Outcome
 from scoring.drivers import others
 from scoring.entities import Things
 from scoring.ledger import row_of
 from scoring.measures import MeasureSet
 from scoring.moves import Moments, log_odds, rise, shares
+from scoring.outcome import Outcome
 from scoring.restating import restate
+from scoring.rows import lay, picked
 from scoring.scorer import Scorer, Scores
 from scoring.scorers import Scorers
 from scoring.snapshots import Label, Waiting
@@ -108,6 +109,7 @@ class Work:
     parts: list[bytes] = field(default_factory=list)
     snapshots: list[tuple[Waiting, int, int]] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
+    _fresh: list[tuple[Event, str]] = field(default_factory=list)
     _risk: dict[int, float] = field(default_factory=dict)
     _driver: dict[int, str] = field(default_factory=dict)
 
@@ -118,6 +120,7 @@ class Work:
 
     def fold(self, events: Sequence[Event], accounts: Sequence[str]) -> Integers:
         """Take events into their accounts' rows; the places of those accounts."""
+        self._fresh += zip(events, accounts, strict=True)
         batch = self.rules.measures.batch(events, accounts)
         batch = batch.changed(self.things.change(events, accounts, batch.accounts))
         places = self.draft.at(batch.accounts)
@@ -165,7 +168,7 @@ class Work:
         by_hand = self.rules.measures.set_by_hand(rows, now)
         cards = self.rules.measures.cards(rows)
         scores = scorer.score(values, rows["published"], rows["band"], by_hand, cards)
-        scores.band[self.rules.measures.gone(rows)] = LEFT
+        scores.band[self.rules.measures.gone(rows, now)] = LEFT
         judged = _Judged(scorer, places, now, rows, values, by_hand, cards, scores)
         moved = np.isnan(rows["published"]) | (scores.band != rows["band"])
         moved |= np.abs(scores.health - rows["published"]) >= LEAST
@@ -303,7 +306,7 @@ class Work:
             return taken
         turned = period > rows["period"]
         rows["period"][turned] = period[turned]
-        taken[:] = turned & ~measures.gone(rows)
+        taken[:] = turned & ~measures.gone(rows, now)
         chosen = np.flatnonzero(taken)
         if len(chosen):
             rows[chosen] = measures.mark(rows[chosen], period[chosen], now[chosen])
@@ -318,31 +321,19 @@ class Work:
             self.snapshots.append((waiting, partition, judged.scorer.version))
         return taken
 
-    def mature(self, waiting: Sequence[Waiting]) -> None:
-        """Say what became of snapshots whose horizon has passed, each once."""
-        told = {(label.account, label.at) for label in self.labels if not label.early}
-        for one in waiting:
-            if (one.account, one.at) in told:
-                continue
-            place = self.draft.places.get(one.account)
-            hit = None if place is None else self.rules.measures.ended(self.draft.rows[place : place + 1], one.at)
-            if hit is None:
-                hit = snapshots.happened(self.connection, one, self.rules.outcome.kinds, one.due)
-            self.labels.append(one.label(lost=hit != self.rules.outcome.silence))
+    def mature(self, waiting: Sequence[Waiting], *, early: bool = False) -> None:
+        """Say what became of snapshots whose horizon, or half of it, has passed, each once."""
+        told = {(label.account, label.at) for label in self.labels if label.early is early}
+        new = [one for one in waiting if (one.account, one.at) not in told]
+        if new:
+            lost = fates.lost(self._books(new), self.rules.outcome, new, [one.ends(early=early) for one in new])
+            self.labels += [one.label(lost=so, early=early) for one, so in zip(new, lost, strict=True)]
 
-    def mature_half(self, waiting: Sequence[Waiting]) -> None:
-        """Say what became of snapshots by half of their horizon, each once."""
-        told = {(label.account, label.at) for label in self.labels if label.early}
-        for one in waiting:
-            if one.half_due is None or (one.account, one.at) in told:
-                continue
-            place = self.draft.places.get(one.account)
-            newest = None if place is None else self.rules.measures.ended_last(self.draft.rows[place : place + 1])
-            if newest is None or newest > one.half_due:  # whether another came before it, the row does not know
-                hit = snapshots.happened(self.connection, one, self.rules.outcome.kinds, one.half_due)
-            else:
-                hit = newest > one.at
-            self.labels.append(one.label(lost=hit != self.rules.outcome.silence, early=True))
+    def _books(self, waiting: Sequence[Waiting]) -> fates.Books:
+        places = np.array([self.draft.places.get(one.account, -1) for one in waiting])
+        rows, held = np.full(len(waiting), self.rules.measures.empty, self.draft.rows.dtype), places >= 0
+        lay(rows, held, picked(self.draft.rows, places[held]))
+        return fates.Books(self.connection, self.rules.measures, rows, held, self._fresh)
 
     def ripe(self, partitions: Sequence[int], now: float) -> list[Waiting]:
         """Snapshots that have matured: those stored, and those of this very step."""

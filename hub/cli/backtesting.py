@@ -23,7 +23,8 @@ from hub.sdk.errors import ConfigError
 from hub.store import schema
 from hub.success.past import PastFalls
 from scoring.archive import forgotten
-from scoring.config import Config, seconds
+from scoring.config import Config
+from scoring.declared import seconds
 from scoring.drafts import differences
 from scoring.loading import FILES
 from scoring.measures import MeasureSet
@@ -161,7 +162,7 @@ def _told(connection: Connection, sides: list[Config], archive: _Archive, progre
 def _kept(config: Config) -> object:
     """What of a scorecard says how events are counted."""
     outcome = config.scorecard.outcome
-    return outcome.kinds, outcome.back, outcome.silence, outcome.horizon, config.scorecard.cards
+    return outcome.ways, outcome.back, outcome.horizon, config.scorecard.cards
 
 
 def _now(account: str, survivors: dict[str, str]) -> str:

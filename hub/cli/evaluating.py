@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import typer
+from pydantic import ValidationError
 from rich.progress import Progress
 
 from hub import settings as settings_of
-from hub.cli import context
+from hub.cli import context, losing
 from hub.cli.output import Json, Styled, answer, aside, print_json, print_table
 from hub.cli.progress import bar
 from hub.ingest.importing import Importer, Plan, load_map
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, MalformedError
-from scoring.config import MOST_PENDING, Config, Outcome, seconds
+from scoring.config import Config
+from scoring.declared import seconds
 from scoring.features import feature_names
 from scoring.loading import load as load_config
 from scoring.measures import MeasureSet
+from scoring.outcome import MOST_PENDING, Outcome
 from scoring.proof.prequential import Rival, play
 from scoring.proof.report import Report, document, report, table
 from scoring.proof.rivals import BOOSTING, LOGISTIC, RULE, Boosting, Logistic, Rule
@@ -27,6 +30,7 @@ from scoring.proof.skill import Skill
 from scoring.proof.story import Story, Told
 from scoring.proof.suggest import Fact, suggested
 from scoring.recency import sign_of_life
+from scoring.ways import span
 
 _WORDS: Final = {
     "mixture": "what would have been shown",
@@ -46,6 +50,8 @@ def evaluate(
     kinds: Annotated[
         list[str] | None, typer.Option(help="Kinds of events whose silence counts; all signs of life unless given.")
     ] = None,
+    lost_when: Annotated[list[str] | None, typer.Option(help=losing.HELP)] = None,
+    within: Annotated[str, typer.Option(help="How far ahead it is predicted; --lost-after unless given.")] = "",
     scoring: Annotated[
         Path | None,
         typer.Option(
@@ -65,7 +71,8 @@ def evaluate(
     passed. Nothing is written. Without measures of its own a file is judged by measures made of its map.
     """
     plan = load_map(map_file)
-    config = _config(plan, map_file, scoring, lost_after=lost_after, tick=tick, kinds=kinds or [])
+    asked = Asked(lost_after, kinds or [], [losing.way(one) for one in lost_when or []], within)
+    config = _config(plan, map_file, scoring, asked, tick)
     with bar() as progress:
         told = _told(plan, file, config, progress)
         if not len(told):
@@ -88,35 +95,64 @@ def evaluate(
         _say(found, outcome)
 
 
-def _config(
-    plan: Plan, map_file: Path, scoring: Path | None, *, lost_after: str, tick: str, kinds: list[str]
-) -> Config:
-    every, horizon = duration("--tick", tick), duration("--lost-after", lost_after) if lost_after else None
+class Asked(NamedTuple):
+    """What the command line says of losing a customer, as it is written there."""
+
+    after: str
+    kinds: list[str]
+    ways: list[dict[str, Any]]
+    within: str
+
+
+def _config(plan: Plan, map_file: Path, scoring: Path | None, asked: Asked, tick: str) -> Config:
+    every, silence = duration("--tick", tick), duration("--lost-after", asked.after) if asked.after else None
+    horizon = duration("--within", asked.within) if asked.within else silence
     settings, _ = context.load()
     folder = scoring or settings.scoring or _beside(map_file)
     if folder is None:
         if horizon is None:
-            raise ConfigError("say after how long a silence a customer is lost: --lost-after 60d")
+            raise ConfigError("say after how long a silence a customer is lost: --lost-after 60d; or --within how long")
+        if silence is None and not asked.ways:
+            raise ConfigError("say what losing a customer means: --lost-after 60d, or --lost-when")
         bounded(horizon, every, tick)
-        facts = [
-            Fact(r.kind, amount=r.amount is not None, value=r.value is not None, contact=r.contact is not None)
-            for r in plan.events
-        ]
-        return suggested(facts, horizon=horizon, every=every, lost=kinds)
-    config = load_config(folder, Registry().measures())
+        config = suggested(_facts(plan), horizon=horizon, every=every, lost=asked.kinds)
+    else:
+        config = load_config(folder, Registry().measures())
     was = config.scorecard.outcome
-    changed = was.model_dump() | {"every": every}
-    if horizon is not None:
-        silent = kinds or (was.kinds if was.silence else [])
-        if not silent:
-            raise ConfigError(
-                f"{folder} says that customers are lost by {', '.join(was.kinds)}:"
-                " to judge silence, say of what with --kinds"
-            )
-        changed |= {"horizon": horizon, "silence": True, "kinds": silent, "back": []}
     bounded(horizon or was.horizon, every, tick)
-    outcome = Outcome.model_validate(changed)
-    return config.model_copy(update={"scorecard": config.scorecard.model_copy(update={"outcome": outcome})})
+    changed = was.model_dump() | {"every": every, "horizon": horizon or was.horizon}
+    silent = asked.kinds or sorted(was.alive)
+    if silence is not None and not silent:
+        raise ConfigError(
+            f"{folder} says that customers are lost by {was.words}: to judge silence, say of what with --kinds"
+        )
+    if asked.ways:
+        ways = asked.ways if silence is None else [{"silent": silent, "after": silence}, *asked.ways]
+        changed = {name: said for name, said in changed.items() if name != "kinds"} | {"silence": False, "any": ways}
+    elif silence is not None:
+        changed = {name: said for name, said in changed.items() if name != "any"}
+        changed |= {"kinds": silent, "silence": True, "back": []}
+    outcome = losing.outcome(changed)
+    try:
+        return Config.model_validate(
+            config.model_dump() | {"scorecard": config.scorecard.model_copy(update={"outcome": outcome}).model_dump()}
+        )
+    except ValidationError as error:
+        raise ConfigError(f"--lost-when: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+
+
+def _facts(plan: Plan) -> list[Fact]:
+    return [
+        Fact(
+            rule.kind,
+            amount=rule.amount is not None,
+            value=rule.value is not None,
+            contact=rule.contact is not None,
+            entity=rule.entity is not None,
+            renews="renewal_on" in rule.properties,
+        )
+        for rule in plan.events
+    ]
 
 
 def bounded(horizon: float, every: float, tick: str) -> None:
@@ -170,10 +206,9 @@ def _rivals(config: Config) -> list[Rival]:
 
 
 def _say(found: Report, outcome: Outcome) -> None:
-    what = f"{'no' if outcome.silence else ''} {' or '.join(outcome.kinds)}".strip()
     answer.print(
         f"{found.accounts:,} customers, looked at {found.ticks} times;"
-        f" lost: {what} within {outcome.horizon / 86_400:g} days.\n"
+        f" lost: {outcome.words} within {span(outcome.horizon)}.\n"
         f"{found.labels:,} predictions came due and {found.pending:,} have not yet;"
         f" the {found.compared:,} made since there are labels enough are compared."
     )

@@ -17,7 +17,7 @@ from hub.ingest.intake import seal
 from hub.sdk.errors import HubError
 from hub.store.questions import portfolio
 from hub.worker import Beside
-from scoring.config import seconds
+from scoring.declared import seconds
 from scoring.families.by_hand import OURS
 from scoring.overrides import Override, checked, event, history
 

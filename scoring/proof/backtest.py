@@ -17,9 +17,10 @@ from scoring.arrays import Floats
 from scoring.bands import BANDS
 from scoring.batch import Integers
 from scoring.clock import DAY
-from scoring.config import Config, Outcome
+from scoring.config import Config
 from scoring.lessons import MIX
 from scoring.model import missing
+from scoring.outcome import Outcome
 from scoring.proof.prequential import CONTENDERS, Played, Snapshots, play
 from scoring.proof.skill import Skill, skill
 from scoring.proof.story import Told

@@ -133,7 +133,7 @@ def play(
     for number, at in enumerate(ticks, 1):
         with clock("replay"):
             tick = next(replay)
-            here = ~told.measures.gone(tick.rows)
+            here = ~told.measures.gone(tick.rows, at)
         ripe = [one for one in waiting if one.at + outcome.horizon <= at]
         waiting = waiting[len(ripe) :]
         half_ripe = [one for one in halves if one.at + half <= at]

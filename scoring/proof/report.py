@@ -11,10 +11,10 @@ import numpy as np
 from scoring.arrays import Floats, Mask
 from scoring.batch import Integers
 from scoring.clock import DAY
-from scoring.config import Outcome
 from scoring.families.segments import DEFAULT
 from scoring.lessons import MIX
 from scoring.model import HALFWAY
+from scoring.outcome import Outcome
 from scoring.proof.prequential import CONTENDERS, Played, Snapshots
 from scoring.proof.skill import Skill, skill
 from scoring.proof.story import Told

@@ -9,13 +9,16 @@ from typing import Any, Final
 import numpy as np
 
 from hub import Event
+from scoring import timelines
 from scoring.arrays import Floats, Mask
 from scoring.batch import Batch, Integers
-from scoring.config import Outcome
 from scoring.entities import Things, kind_of
 from scoring.measures import MeasureSet
+from scoring.outcome import Outcome
 from scoring.rows import Rows, lay, picked
 from scoring.sentiment.noting import noted_once
+from scoring.timelines import Steps
+from scoring.ways import Cancelled, Contraction, NotRenewed, Silent, Way
 
 _CHUNK: Final = 50_000  # events that are laid out together
 
@@ -108,7 +111,8 @@ class Told:
         order = np.argsort(columns["time"], kind="stable")
         self._columns = {name: column[order] for name, column in columns.items()}
         self._things = things
-        self._told_of: dict[tuple[str, ...], tuple[Integers, Floats]] = {}
+        self._told_of: dict[tuple[str, ...], Steps] = {}
+        self._numbers: dict[str, Steps] = {}
         self.time: Floats = self._columns["time"]
         self._born = np.full(len(accounts), np.inf)
         np.minimum.at(self._born, self._columns["account"], self.time)
@@ -139,31 +143,74 @@ class Told:
 
     def lost(self, accounts: Integers, at: float, outcome: Outcome, horizon: float | None = None) -> Mask:
         """(n,) whether accounts were lost within the horizon after `at`."""
-        whose, when = self._outcomes(outcome)
-        ends = at + (horizon or outcome.horizon)
-        happened = _count(whose, when, accounts, ends) > _count(whose, when, accounts, at)
-        return ~happened if outcome.silence else happened
+        found, ends = np.zeros(len(accounts), bool), at + (horizon or outcome.horizon)
+        for way in outcome.ways:
+            found |= self.came_true(way, accounts, at, ends)
+        return found
+
+    def came_true(self, way: Way, accounts: Integers, at: Floats | float, ends: Floats | float) -> Mask:
+        """(n,) whether a way to be lost came true in (at, ends], one span for all or (n,)."""
+        match way:
+            case Cancelled():
+                steps = self._happened(way.cancelled)
+                return steps.count(accounts, ends) > steps.count(accounts, at)
+            case Silent():
+                steps = self._happened(way.silent)
+                begins = np.maximum(at, ends - (way.after or np.inf))
+                return np.asarray(steps.count(accounts, ends) == steps.count(accounts, begins))
+            case NotRenewed():
+                return np.asarray(self.number(way.not_renewed).at(accounts, ends) + way.grace <= ends)
+            case Contraction():
+                steps = self.number(way.contraction)
+                return way.below(steps.at(accounts, at), steps.at(accounts, ends))
 
     def already(self, accounts: Integers, at: float, outcome: Outcome) -> Mask:
-        """(n,) whether accounts had been silent for a whole horizon at `at`: nobody needs a model to see that."""
-        if not outcome.silence:
-            return np.zeros(len(accounts), bool)
-        whose, when = self._outcomes(outcome)
-        silent: Mask = _count(whose, when, accounts, at) == _count(whose, when, accounts, at - outcome.horizon)
-        return silent
+        """(n,) whether accounts had been silent for long enough at `at`: nobody needs a model to see that."""
+        found = np.zeros(len(accounts), bool)
+        for way in outcome.ways:
+            if isinstance(way, Silent):
+                found |= self.came_true(way, accounts, at - (way.after or outcome.horizon), at)
+        return found
 
     def lost_at(self, accounts: Integers, at: float, outcome: Outcome) -> Floats:
-        """(n,) when accounts were lost; inf: never. Of silence, when it had lasted for a horizon, be it before `at`."""
-        whose, when = self._outcomes(outcome)
-        after = _place(whose, when, accounts, at)
-        if outcome.silence:
-            seen = after > np.searchsorted(whose, accounts, "left")
-            last = np.where(seen, when[np.maximum(after - 1, 0)], at) if len(when) else np.full(len(accounts), at)
-            return np.where(self.lost(accounts, at, outcome), last + outcome.horizon, np.inf)
-        found = np.full(len(accounts), np.inf)
-        there = np.flatnonzero(after < np.searchsorted(whose, accounts, "right"))
-        found[there] = when[after[there]]
+        """(n,) when accounts were lost; inf: never. Of silence, when it had lasted long enough, be it before `at`."""
+        found, ends = np.full(len(accounts), np.inf), at + outcome.horizon
+        for way in outcome.ways:
+            found = np.minimum(found, self._when(way, accounts, at, ends))
         return found
+
+    def number(self, name: str) -> Steps:
+        """What a measure that stands until an event changes it stood at."""
+        if name not in self._numbers:
+            measure = next(one for one in self.measures.measures if one.name == name)
+            if measure.family == "entities":
+                places = {account: place for place, account in enumerate(self.accounts)}
+                self._numbers[name] = timelines.held(measure, self._things, places)
+            else:
+                self._numbers[name] = timelines.told(measure, self.measures.codes, self._columns)
+        return self._numbers[name]
+
+    def _when(self, way: Way, accounts: Integers, at: float, ends: float) -> Floats:
+        """(n,) when a way came true; inf where it did not by `ends`, or, of an event, ever."""
+        if isinstance(way, Cancelled):
+            steps = self._happened(way.cancelled)
+            found, after = np.full(len(accounts), np.inf), steps.before(accounts, at)
+            there = np.flatnonzero(after < np.searchsorted(steps.whose, accounts, "right"))
+            found[there] = steps.when[after[there]]
+            return found
+        true = self.came_true(way, accounts, at, ends)
+        match way:
+            case Silent():
+                since = self._happened(way.silent).at(accounts, ends)
+                moments = np.where(np.isnan(since), at, since) + (way.after or ends - at)
+            case NotRenewed():
+                moments = self.number(way.not_renewed).at(accounts, ends) + way.grace
+            case Contraction():
+                steps = self.number(way.contraction)
+                bars = way.bar(steps.at(accounts, at))
+                some = zip(accounts.tolist(), bars.tolist(), true.tolist(), strict=True)
+                moments = np.array([steps.first_below(who, at, bar) if so else np.inf for who, bar, so in some])
+        return np.where(true, moments, np.inf)
 
     def _batch(self, some: slice) -> tuple[Batch, Integers]:
         """Some events, and the places of the accounts that they touch."""
@@ -178,28 +225,13 @@ class Told:
         names = [self.accounts[place] for place in places.tolist()]
         return Batch(accounts=names, index=index, starts=starts, numbers=numbers, **plain), places
 
-    def _outcomes(self, outcome: Outcome) -> tuple[Integers, Floats]:
-        """Account and time of the events that tell, by account and then by time."""
-        kinds = tuple(outcome.kinds)
+    def _happened(self, kinds: tuple[str, ...]) -> Steps:
+        """Events of these kinds, each a step to its own time."""
         if kinds not in self._told_of:
             those = self.measures.codes.having(kinds)[self._columns["code"]]
-            whose, when = self._columns["account"][those], self.time[those]
-            order = np.lexsort((when, whose))
-            self._told_of[kinds] = whose[order], when[order]
+            when = self.time[those]
+            self._told_of[kinds] = Steps.of(self._columns["account"][those], when, when)
         return self._told_of[kinds]
-
-
-def _place(whose: Integers, when: Floats, accounts: Integers, at: float) -> Integers:
-    """(n,) where, among times sorted by account, the first one after `at` of each account stands or would stand."""
-    starts = np.searchsorted(whose, accounts, "left")
-    ends = np.searchsorted(whose, accounts, "right")
-    upto = np.concatenate([[0], np.cumsum(when <= at)])
-    place: Integers = starts + (upto[ends] - upto[starts])
-    return place
-
-
-def _count(whose: Integers, when: Floats, accounts: Integers, at: float) -> Integers:
-    return _place(whose, when, accounts, at) - np.searchsorted(whose, accounts, "left")
 
 
 def _together(parts: Sequence[tuple[Batch, Integers]]) -> dict[str, Any]:

@@ -45,12 +45,16 @@ class Fact(NamedTuple):
         amount: whether such events carry money.
         value: whether they carry a number.
         contact: whether they name a person.
+        entity: whether they are about a thing of the customer's, such as a subscription.
+        renews: whether they say when its contract ends (`renewal_on`).
     """
 
     kind: str
     amount: bool = False
     value: bool = False
     contact: bool = False
+    entity: bool = False
+    renews: bool = False
 
 
 def suggested(facts: Iterable[Fact], *, horizon: float, every: float, lost: Sequence[str] = ()) -> Config:
@@ -77,6 +81,7 @@ def suggested(facts: Iterable[Fact], *, horizon: float, every: float, lost: Sequ
         measures += [*_counts(kind, horizon), *_amounts(kind, [kind], known, horizon)]
     if any(known[kind].contact for kind in signs if kind in known):
         measures.append(_measure("people", "people", signs, label="{n} people in 28 days"))
+    measures += _contract(known.values())
     return Config.model_validate({"measures": measures, "scorecard": _card(signs, horizon, every)})
 
 
@@ -87,7 +92,22 @@ def _merged(kind: str, facts: Iterable[Fact]) -> Fact:
         amount=any(one.amount for one in alike),
         value=any(one.value for one in alike),
         contact=any(one.contact for one in alike),
+        entity=any(one.entity for one in alike),
+        renews=any(one.renews for one in alike),
     )
+
+
+def _contract(facts: Iterable[Fact]) -> list[Mapping[str, Any]]:
+    """What a customer pays and until when, where that is told."""
+    found: list[Mapping[str, Any]] = []
+    facts = [*facts]
+    if any(fact.kind.startswith("subscription.") and fact.amount and fact.entity for fact in facts):
+        pays = _measure("mrr", "entities", [], entity="subscription", read="sum", label="pays {n} a month")
+        found.append({**pays, "direction": "up"})
+    if renewing := [fact.kind for fact in facts if fact.renews]:
+        date = {"of": "properties.renewal_on", "read": "until", "unit": "days", "direction": "up"}
+        found.append(_measure("renewal", "date", renewing, label="renews in {n} days", **date))
+    return found
 
 
 def _measure(name: str, family: str, kinds: Sequence[str], *, label: str, **more: Any) -> Mapping[str, Any]:

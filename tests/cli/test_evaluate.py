@@ -82,6 +82,37 @@ def test_measures_of_ones_own_are_judged(past, tmp_path):
     assert told["mixture"]["interval_95"] == {}
 
 
+BILLING = """
+connection: billing
+events:
+  - {kind: subscription.changed, when: {what: pays}, account: "billing:customer:{who}", occurred_at: when,
+     entity: "billing:subscription:{who}", amount: sum, currency: EUR}
+  - {kind: contract.renewed, when: {what: renews}, account: "billing:customer:{who}", occurred_at: when,
+     properties: {renewal_on: "{sum}"}}
+"""
+
+
+def test_contracts_that_are_not_renewed_and_customers_who_pay_less_are_lost_where_that_is_said(tmp_path):
+    (tmp_path / "map.yaml").write_text(BILLING)
+    with (tmp_path / "billing.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["who", "what", "when", "sum"])
+        for who in range(60):
+            for month in range(1, 13):
+                pays = 100 if who % 3 or month < 7 else 75
+                rows.writerow([who, "pays", f"2025-{month:02}-{1 + who % 9:02}T10:00:00Z", pays])
+            rows.writerow([who, "renews", "2025-01-02T10:00:00Z", "2025-08-01" if who % 4 == 1 else "2026-08-01"])
+    ways = ("--lost-when", "not_renewed=renewal:10d", "--lost-when", "contraction=mrr:20%")
+    asked = ("--within", "28d", *ways, "--draws", "0", "--no-rivals", "--kinds", "subscription.changed")
+    said = _evaluate(tmp_path, tmp_path / "data", *asked, file="billing.csv").stdout
+    assert "lost: contract not renewed within 10 days of its end (renewal), or mrr down by more than 20 %" in " ".join(
+        said.split()
+    )
+    told = json.loads(_evaluate(tmp_path, tmp_path / "data", *asked, "--json", file="billing.csv").stdout)
+    assert 0.01 < told["lost"] < 0.3
+    assert told["experts"]["bayes"]["auc"] is not None
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -90,6 +121,21 @@ def test_measures_of_ones_own_are_judged(past, tmp_path):
         (("--lost-after", "28d", "--tick", "1m"), "make it longer"),
         (("--lost-after", "28d", "--tick", "forever"), "--tick forever is no time"),
         (("--lost-after", "28d", "--top", "0"), "--top"),
+        (("--within", "28d"), "--lost-when"),
+        (("--lost-when", "cancelled=refund.issued"), "--within"),
+        (("--within", "28d", "--lost-when", "moved=away"), "write cancelled=KIND"),
+        (("--within", "28d", "--lost-when", "contraction=mrr"), "--lost-when, contraction.by: Field required"),
+        (("--within", "28d", "--lost-when", "contraction=mrr:100%"), "--lost-when, contraction.by: Input should be"),
+        (("--within", "28d", "--lost-when", "contraction=mrr:20%"), "there is no measure mrr"),
+        (
+            ("--within", "28d", "--lost-when", "not_renewed=silence:1d"),
+            "silence is no date until which a contract runs",
+        ),
+        (("--within", "28d", "--lost-when", "not_renewed=silence:29d"), "a grace longer than the horizon"),
+        (
+            ("--lost-after", "29d", "--within", "28d", "--lost-when", "cancelled=refund.issued"),
+            "longer than the horizon",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_what_would_be_right(past, tmp_path, more, said):

@@ -13,15 +13,19 @@ from tests.docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "measures.md"
 SHOWN = [block.text for block in blocks(PAGE) if block.language == "yaml"]
+MEASURES = [one for text in SHOWN if isinstance(shown := yaml.safe_load(text), list) for one in shown]
 
 
 def whole(text):
-    """Our own files with what is shown: a list is measures beside ours, a mapping is words of the scorecard."""
+    """Our own files with what is shown: a list is measures beside ours, a mapping is words of the scorecard.
+
+    What the scorecard says may name any measure that the page shows.
+    """
     ours, shown = load().model_dump(), yaml.safe_load(text)
-    if isinstance(shown, list):
-        named = {measure["name"] for measure in shown}
-        ours["measures"] = [*(m for m in ours["measures"] if m["name"] not in named), *shown]
-    else:
+    measures = shown if isinstance(shown, list) else MEASURES
+    named = {measure["name"] for measure in measures}
+    ours["measures"] = [*(m for m in ours["measures"] if m["name"] not in named), *measures]
+    if isinstance(shown, dict):
         ours["scorecard"] |= shown
     return Config.model_validate(ours)
 

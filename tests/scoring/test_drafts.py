@@ -9,6 +9,8 @@ import pytest
 from hub.store import schema
 from scoring.config import Config
 from scoring.drafts import differences, moves, refolded
+from scoring.loading import load
+from scoring.outcome import Outcome
 from tests.scoring.room import Room
 from tests.scoring.test_restating import ACCOUNTS, OLD, SLOW, changed, lived, restarted, settled
 
@@ -114,3 +116,14 @@ def test_whoever_asks_for_few_gets_those_who_move_most(room):
     assert few.most == every.most[:2]
     assert few.moved == every.moved > 2
     assert list(itertools.chain(few.bands)) == list(every.bands)
+
+
+def test_another_meaning_of_losing_a_customer_is_said_in_words():
+    ours = load()
+    ways = [{"cancelled": "subscription.cancelled"}, {"contraction": "mrr", "by": "20%"}]
+    outcome = Outcome.model_validate({"horizon": "60d", "every": "7d", "any": ways})
+    other = ours.model_copy(update={"scorecard": ours.scorecard.model_copy(update={"outcome": outcome})})
+    assert "scorecard, outcome, any: new, subscription.cancelled, mrr down by more than 20 %" in differences(
+        ours, other
+    )
+    assert "outcome" in refolded(ours, other)

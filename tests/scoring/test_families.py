@@ -68,7 +68,13 @@ CONFIG = Config.model_validate(
         "scorecard": {
             "dimensions": [{"name": "any", "weight": 1, "measures": [{"measure": "short", "weight": 1, "high": 1}]}],
             "outcome": {
-                "kinds": ["subscription.cancelled"],
+                "any": [
+                    {"cancelled": "subscription.cancelled"},
+                    {"silent": "call.held", "after": "20d"},
+                    {"silent": ["visit.made", "call.held"]},
+                    {"not_renewed": "renewal", "grace": "14d"},
+                    {"contraction": "mrr", "by": "20%"},
+                ],
                 "back": ["subscription.started"],
                 "horizon": "60d",
                 "every": "7d",
@@ -77,6 +83,7 @@ CONFIG = Config.model_validate(
     }
 )
 SET = MeasureSet(CONFIG)
+TELLING = CONFIG.scorecard.outcome.ending | CONFIG.scorecard.outcome.alive
 EXACT = [name for name in SET.dtype.names if name not in ("short", "long", "hourly", "paid")]
 
 moments = st.one_of(
@@ -107,6 +114,8 @@ happenings = st.builds(
             "ticket.reopened",
             "ticket.escalated",
             "subscription.started",
+            "call.held",
+            "visit.made",
             "subscription.paused",
             "subscription.cancelled",
             "shipment.delayed",
@@ -184,7 +193,7 @@ def test_merging_is_folding_together(mine, theirs):
     theirs = [
         msgspec.structs.replace(one, id=one.id + "'", entity=one.entity + "'")
         for one in theirs
-        if one.kind != "subscription.cancelled"  # of the other's outcomes only the newest is known
+        if one.kind not in TELLING  # of the other's outcomes only the newest is known
     ]
     merged = folded(mine)
     SET.merge(merged, folded(theirs))
@@ -407,8 +416,46 @@ def test_an_outcome_hits_the_snapshots_in_whose_horizon_it_lies_and_no_other():
     edge = START - 30 * DAY
     for at, hit in ((edge, False), (edge + 1, True), (edge + 60 * DAY, True), (edge + 60 * DAY + 1, False)):
         rows = folded([event("subscription.cancelled", at)])
-        assert SET.ended(rows, edge) is hit
-    assert SET.ended(empty(), START) is None
+        assert _cancelled(rows, edge) == (hit, True)
+        assert _cancelled(folded([event("subscription.cancelled", START)], into=rows), edge)[1]
+
+
+def test_marks_that_another_account_may_have_hit_before_its_newest_outcome_are_given_up_by_a_merge():
+    edge, of_other = START - 60 * DAY, [event("subscription.cancelled", START - day * DAY) for day in (40, -1)]
+    rows = empty()
+    SET.merge(rows, folded(of_other))
+    assert not _cancelled(rows, edge)[1]  # the archive must say
+    assert _cancelled(rows, START - 30 * DAY) == (True, True)
+    SET.merge(into := empty(), folded(of_other[:1]))
+    assert _cancelled(into, edge) == (True, True)
+
+
+def test_without_a_mark_a_row_knows_what_became_of_a_customer_unless_it_cancelled_again_later():
+    edge = START - 70 * DAY
+    rows = empty()
+    assert _cancelled(folded([event("subscription.cancelled", edge + DAY)], into=rows), edge) == (True, True)
+    assert not _cancelled(folded([event("subscription.cancelled", START)], into=rows), edge)[1]
+
+
+def test_a_row_knows_no_date_and_no_money_that_was_told_after_the_end_of_the_span():
+    way = {way.words.partition(" ")[0]: way for way in CONFIG.scorecard.outcome.ways}
+    at, until = np.array([START - 70 * DAY]), np.array([START - 10 * DAY])
+    started = event("subscription.started", START - 80 * DAY, entity="acme:subscription:1", amount=50)
+    renews = event("ticket.opened", START - 80 * DAY, properties={"renewal_on": "2026-01-17"}, value=1.0)
+    rows = folded([started, renews])
+    assert SET.came_true(rows, way["mrr"], at, until) == (False, True)
+    assert SET.came_true(rows, way["contract"], at, until) == (True, True)
+    later = [
+        event("subscription.changed", START - 9 * DAY, entity="acme:subscription:1", amount=10),
+        event("ticket.opened", START - 9 * DAY, properties={"renewal_on": "2027-01-17"}, value=1.0),
+    ]
+    for name in ("mrr", "contract"):
+        assert not SET.came_true(folded(later, into=rows.copy()), way[name], at, until)[1]
+
+
+def _cancelled(rows, at):
+    way = CONFIG.scorecard.outcome.ways[0]
+    return tuple(found[0] for found in SET.came_true(rows, way, np.array([at]), np.array([at + 60 * DAY])))
 
 
 def test_rows_survive_a_change_of_the_declarations_by_name():

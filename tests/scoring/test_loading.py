@@ -109,6 +109,23 @@ def test_a_wrong_file_is_an_error_that_says_where(folder, measures, said):
         ("[account.deleted]", "[]", r"scorecard\.yaml, outcome\.kinds"),
         ("weight: 1, measures", "weight: -1, measures", r"scorecard\.yaml, dimensions\.0\.weight"),
         ("outcome", "outcomes", r"scorecard\.yaml, outcome"),
+        ("kinds: [account.deleted]", "any: []", r"with `kinds` or with `any`"),
+        ("kinds:", "any: {silent: a.b}, kinds:", r"with `kinds` or with `any`"),
+        ("kinds: [account.deleted]", "any: {moved: away}", r"outcome\.any\.0: a way to lose a customer names one of"),
+        ("kinds: [account.deleted]", "any: {contraction: logins, by: 0}", r"contraction\.by: .*greater than 0"),
+        ("kinds: [account.deleted]", "any: {contraction: logins, by: 100%}", r"contraction\.by: .*less than 1"),
+        ("kinds: [account.deleted]", "any: {contraction: logins, by: .nan}", r"contraction\.by: "),
+        (
+            "kinds: [account.deleted]",
+            "any: {contraction: mrr, by: 20%}",
+            r"contraction: there is no measure mrr",
+        ),
+        ("kinds: [account.deleted]", "any: {contraction: logins, by: 20%}", r"logins moves as time passes"),
+        ("kinds: [account.deleted]", "any: {not_renewed: logins}", r"logins is no date until which a contract runs"),
+        ("kinds: [account.deleted]", "any: {not_renewed: logins, grace: 61d}", r"a grace longer than the horizon"),
+        ("kinds: [account.deleted]", "any: {not_renewed: logins, grace: .nan}", r"not_renewed\.grace: "),
+        ("kinds: [account.deleted]", "any: {silent: a.b, after: 61d}", r"a silence longer than the horizon"),
+        ("kinds: [account.deleted]", "any: {silent: a.b}, silence: true", r"`silence` says something of `kinds`"),
     ],
 )
 def test_a_wrong_scorecard_is_an_error_that_says_where(folder, old, new, said):

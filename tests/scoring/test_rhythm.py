@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.arrays import expit
-from scoring.config import Measure, Outcome
+from scoring.config import Measure
+from scoring.outcome import Outcome
 from scoring.rhythm import Past, Rhythm, history, past
 
 DAY = 86_400.0
