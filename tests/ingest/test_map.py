@@ -162,6 +162,10 @@ def test_an_empty_column_in_an_account_rejects_the_row(mapped):
         ("{unless: {startswith: C}}", "12", True),
         ("{unless: {startswith: C}}", "C1", False),
         ("{gt: 1, unless: {equals: 3}}", "3", False),
+        ("{unless: C}", "C", False),
+        ("{unless: C}", "D", True),
+        ("{unless: [C, D]}", "D", False),
+        ("{startswith: C, unless: null}", "C1", True),
     ],
 )
 def test_conditions_hold_as_they_read(mapped, condition, cell, holds):

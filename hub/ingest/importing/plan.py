@@ -28,7 +28,7 @@ from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from hub.sdk.errors import ConfigError
 
@@ -61,6 +61,10 @@ class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _condition(value: object) -> object:
+    return value if isinstance(value, dict | Condition) else {"equals": value}
+
+
 class Condition(_Data):
     """What a cell must be; all that is given must hold. A bare value in its place means `equals`."""
 
@@ -76,9 +80,10 @@ class Condition(_Data):
     empty: bool | None = None
     unless: Condition | None = Field(None, description="and this must not hold")
 
-
-def _condition(value: object) -> object:
-    return value if isinstance(value, dict | Condition) else {"equals": value}
+    @field_validator("unless", mode="before")
+    @classmethod
+    def _bare(cls, value: object) -> object:
+        return value if value is None else _condition(value)
 
 
 When = dict[str, Annotated[Condition, BeforeValidator(_condition)]]
