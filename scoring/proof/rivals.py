@@ -57,11 +57,20 @@ class Logistic:
         rows = self._rows(features)
         ridge = np.diag([_SPREAD, *[1.0] * features.shape[1]])
         weights = self._weights if len(self._weights) else np.zeros(rows.shape[1])
+        penalty = ridge.diagonal()
+
+        def loss(weights: Floats) -> float:
+            said = rows @ weights
+            return float((np.logaddexp(0.0, said) - lost * said).sum() + 0.5 * penalty @ weights**2)
+
         for _ in range(_ROUNDS):
             chances = expit(rows @ weights)
             bend = (rows * (chances * (1.0 - chances))[:, None]).T @ rows + ridge
-            step = np.linalg.solve(bend, rows.T @ (chances - lost) + ridge @ weights)
-            weights = weights - step
+            step = np.linalg.solve(bend, rows.T @ (chances - lost) + penalty * weights)
+            now, share = loss(weights), 1.0
+            while share > _STILL and not loss(weights - share * step) <= now:
+                share /= 2.0  # a whole step overshoots where classes are all but apart, and never comes back
+            weights = weights - share * step
             if np.abs(step).max() < _STILL:
                 break
         self._weights = weights
