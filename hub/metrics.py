@@ -237,6 +237,11 @@ OPEN: Final = Asked(
 MODEL: Final = Asked("pulsehub_model_version", "The newest version of the risk models")
 MODEL_AGE: Final = Asked("pulsehub_model_age_seconds", "How long ago the newest version was made")
 LEARNED: Final = Asked("pulsehub_labels_learned", "Outcomes the models have learned from", kind="counter")
+DRIFTED: Final = Asked(
+    "pulsehub_model_drift_alarms",
+    "Times that an expert of the risk models was found to predict worse than it used to",
+    kind="counter",
+)
 PROCESSES: Final = Asked("pulsehub_processes", "Processes heard of in the last 20 seconds", ("role",))
 LED: Final = Asked("pulsehub_lease_held", "1 where a process that is alive holds the lease", ("lease",))
 DATABASE: Final = Asked("pulsehub_database_up", "1 where the database answered this scrape")

@@ -54,6 +54,12 @@ class Bayes(msgspec.Struct):
         precision = kept * before + (1.0 - kept) * _prior(len(self.names))
         self.belief = Posterior.of(*learned(mean, precision, lambda w: (rows @ w, rows), lost, weight))
 
+    def doubt(self, kept: float) -> None:
+        """Be less sure of everything, and believe the same."""
+        before = self.belief.precision
+        precision = kept * before + (1.0 - kept) * _prior(len(self.names))
+        self.belief = Posterior.of(np.array(self.belief.mean), precision)
+
     def settle(self, signs: Mapping[str, float], known: Collection[str]) -> None:
         """Say what follows from the belief.
 

@@ -57,13 +57,16 @@ class Platt(msgspec.Struct):
         """The opinion as it deserves to be taken."""
         return self.scale * opinion + self.shift
 
-    def learn(self, opinions: Floats, lost: Mask, weight: float = 1.0) -> None:
-        """Note labels (n,), each of which counts as so many; `settle` draws the conclusion."""
-        kept = (1.0 - weight / _MEMORY) ** len(lost)
+    def doubt(self, kept: float) -> None:
+        """Let what was noted count for less."""
         for pile in self.piles.values():
             pile.weight *= kept
             pile.lost *= kept
             pile.opinions *= kept
+
+    def learn(self, opinions: Floats, lost: Mask, weight: float = 1.0) -> None:
+        """Note labels (n,), each of which counts as so many; `settle` draws the conclusion."""
+        self.doubt((1.0 - weight / _MEMORY) ** len(lost))
         places = np.clip(np.rint(opinions / _WIDTH), -_FARTHEST, _FARTHEST).astype(np.intp)
         places += _FARTHEST
         sums = [np.bincount(places, weights=of, minlength=2 * _FARTHEST + 1) for of in (None, lost, opinions)]

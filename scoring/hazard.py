@@ -85,6 +85,11 @@ class Hazard(msgspec.Struct):
         )
         self.belief = Posterior.of(np.clip(now, mean - _WITHIN, mean + _WITHIN), precision)
 
+    def doubt(self, kept: float) -> None:
+        """Be less sure of everything, and believe the same."""
+        precision = kept * self.belief.precision + (1.0 - kept) * _prior(self.start)[1]
+        self.belief = Posterior.of(np.array(self.belief.mean), precision)
+
 
 def fresh(base_rate: float) -> Hazard:
     """One that has seen nothing: all spans say the base rate."""

@@ -7,6 +7,7 @@ and then that row is published as the next version, which never changes again an
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,6 +29,7 @@ from scoring.lessons import MIX, Lessons, Waiting
 from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup, segments
 from scoring.snapshots import Label
 
+_log = logging.getLogger(__name__)
 _VERSIONS_KEPT: Final = 50
 _LABELS_A_VERSION: Final = 500  # as soon as there are so many ...
 _SECONDS_A_VERSION: Final = 60.0  # ... or any, when the last version is so old
@@ -77,7 +79,13 @@ class Learner:
             insert_rows(connection, insert(schema.early_labels), halves)
             self._store(connection, after)
 
-        return Step(write=write, duplicates=len(labels) - len(new), dead=dead)
+        def tell() -> None:
+            raised = after.drift.raised - before.drift.raised
+            for alarm in after.drift.alarms[-raised:] if raised else ():
+                said = {"expert": alarm.expert, "was": round(alarm.was, 4), "now": round(alarm.now, 4)}
+                _log.warning("scoring.model_drift", extra=said)
+
+        return Step(write=write, duplicates=len(labels) - len(new), dead=dead, after=tell)
 
     def tick(self, connection: Connection) -> Step | None:
         """Publish what was learned since the last version, if it has waited long enough."""

@@ -19,14 +19,16 @@ from scoring.config import Config
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, measured
 from scoring.lessons import MIX, Lessons, Waiting, joined
-from scoring.mixture import LIMIT
+from scoring.mixture import LIMIT, log_losses
 from scoring.model import (
     CARD,
     CARD_CALIBRATED,
     HALFWAY,
+    HAZARD,
     MEMORY,
     PROXY,
     RECENCY,
+    RHYTHM,
     Model,
     decode,
     encode,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 _ALIKE: Final = 2e-6  # predictions are compared as they are stored, rounded
 _SURE: Final = 1e-9
+_DOUBT: Final = 0.1
 
 
 def taught(model: Model, lessons: Iterable[Lessons], config: Config, early: Iterable[Lessons] = ()) -> Model:
@@ -142,6 +145,7 @@ class _Lecture:
         model, weight, lost = self.model, self._weight, portion.lost
         said = opinions(np.column_stack([portion.column(name) for name in model.mixture.weights]))
         heard = _listened_to(portion)
+        self._watch(portion, said, heard)
         self._blend(portion, said, heard)
         model.mixture.learn(said[heard], lost[heard], weight)
         card = opinions(portion.column(CARD))
@@ -162,6 +166,35 @@ class _Lecture:
             model.rhythm.learn(history, lost, weight, kept, silence=self._outcome.only_silence)
         read = self._teacher.learn(portion.names, portion.features.astype(np.float64), lost)
         model.regressions.bayes.learn(portion.names, read, lost, weight, kept)
+
+    def _watch(self, portion: Lessons, said: Floats, heard: Mask) -> None:
+        """See whether an expert, or the mix, predicts worse than it used to; such a one is less sure from here on."""
+        experts = (*self.model.mixture.weights, MIX)
+        losses = log_losses(np.column_stack([said, opinions(portion.column(MIX))]), portion.lost[:, None])
+        outcome = self._outcome
+        raised = self.model.drift.see(
+            experts, losses[heard], portion.matured_at[heard], every=outcome.every, horizon=outcome.horizon
+        )
+        for alarm in raised:
+            self._doubt(alarm.expert)
+
+    def _doubt(self, expert: str) -> None:
+        """Let it learn from what comes as if it had seen a tenth of what it has; what it believes stays."""
+        model = self.model
+        if expert in model.calibrations:
+            model.calibrations[expert].doubt(_DOUBT)
+        beliefs = {
+            "bayes": model.regressions.bayes,
+            PROXY: model.proxy.bayes,
+            RHYTHM: model.rhythm,
+            HAZARD: model.hazard,
+        }
+        if (belief := beliefs.get(expert)) is not None:
+            belief.doubt(_DOUBT)
+        elif expert in self._teacher.models:
+            self._teacher.forget(expert)
+        elif expert == MIX:
+            model.mixture.gap = 0.0
 
     def _blend(self, portion: Lessons, said: Floats, heard: Mask) -> None:
         """Let each segment learn from its own."""

@@ -14,6 +14,7 @@ from scoring.arrays import logit
 from scoring.blends import Blends
 from scoring.calibration import Platt
 from scoring.config import Config, Scorecard
+from scoring.drift import Drift
 from scoring.hazard import Hazard
 from scoring.lessons import Waiting
 from scoring.mixture import LIMIT, Mixture
@@ -122,6 +123,7 @@ class Model(msgspec.Struct, kw_only=True):
         rhythm: the paces of customers.
         proxy: what half the horizon taught.
         blends: what each segment taught.
+        drift: whether experts predict worse than they used to.
         hazard: of contracts, by the time to their renewal; None before anybody had a date for it.
         early: how many labels of half the horizon it learned.
         waiting: labels that are counted, and taught as soon as there are enough of them to be learned at once.
@@ -143,6 +145,7 @@ class Model(msgspec.Struct, kw_only=True):
     rhythm: Rhythm = msgspec.field(default_factory=Rhythm)
     proxy: Proxy = msgspec.field(default_factory=Proxy)
     blends: Blends = msgspec.field(default_factory=Blends)
+    drift: Drift = msgspec.field(default_factory=Drift)
     hazard: Hazard | None = None
     early: int = 0
     waiting: Waiting = msgspec.field(default_factory=Waiting)

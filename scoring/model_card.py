@@ -51,14 +51,17 @@ def document(found: Record) -> dict[str, Any]:
         "missing": found.missing._asdict(),
         "segments": [msgspec.to_builtins(one) | {"missing": one.missing._asdict()} for one in found.quality.segments],
         "months": [one | {"begins": _iso(one["begins"])} for one in plain["months"]],
-        "versions": [
-            one | {"at": _iso(one["at"]), "trained_through": _iso(one["trained_through"])} for one in plain["versions"]
-        ],
+        "versions": [_version(one) for one in plain["versions"]],
         "horizon_days": found.horizon / DAY,
         "every_days": found.every / DAY,
     }
     del plain["horizon"], plain["every"]
     return plain
+
+
+def _version(one: dict[str, Any]) -> dict[str, Any]:
+    alarms = [alarm | {"at": _iso(alarm["at"]), "since": _iso(alarm["since"])} for alarm in one["alarms"]]
+    return one | {"at": _iso(one["at"]), "trained_through": _iso(one["trained_through"]), "alarms": alarms}
 
 
 def lacking(missing: Missing) -> str:

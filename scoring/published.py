@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from hub import ConfigError
 from hub.store import schema
+from scoring.drift import Alarm
 from scoring.learner import alone, columns
 from scoring.model import DRAFT, Model, decode
 
@@ -40,6 +41,7 @@ class Version(msgspec.Struct, frozen=True):
         labels: how many it learned.
         lost: how many of those were customers who left.
         weights: how much each expert is listened to.
+        alarms: the newest times that an expert was found to predict worse than it used to, newest last.
         segments: by name, empty for whoever no card fits; only those that have had labels.
     """
 
@@ -50,6 +52,7 @@ class Version(msgspec.Struct, frozen=True):
     labels: int
     lost: int
     weights: dict[str, float]
+    alarms: list[Alarm] = msgspec.field(default_factory=list)
     segments: dict[str, Mix] = msgspec.field(default_factory=dict)
 
 
@@ -92,6 +95,7 @@ def _told(model: Model) -> Version:
         model.labels,
         model.lost,
         model.weights,
+        model.drift.alarms,
         {
             name: Mix(blend.labels, blend.credibility, model.level_in(name), model.weights_in(name))
             for name, blend in model.blends.of.items()

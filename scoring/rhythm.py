@@ -84,6 +84,11 @@ class Rhythm(msgspec.Struct):
         mean, precision = learned(np.array(self.belief.mean), precision, odds, ended, weight, steps=1)
         self.belief = Posterior.of(np.clip(mean, _PRIOR - _WITHIN, _PRIOR + _WITHIN), precision)
 
+    def doubt(self, kept: float) -> None:
+        """Be less sure of everything, and believe the same."""
+        precision = kept * self.belief.precision + (1.0 - kept) * np.diag(_TRUST)
+        self.belief = Posterior.of(np.array(self.belief.mean), precision)
+
 
 def past(measures: Sequence[Measure], outcome: Outcome) -> Past | None:
     """The measures that tell how often, how lately and since when the same kinds came; None unless there are all three.

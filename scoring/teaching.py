@@ -75,6 +75,13 @@ class Teacher:
                     weights[name] = 0.0
         return rows
 
+    def forget(self, name: str) -> None:
+        """Let one of River's step as boldly as at first; what it believes stays."""
+        optimizer = self.models[name].optimizer
+        optimizer.n_iterations = 0
+        if name == "adagrad":
+            optimizer.g2.clear()
+
     def state(self) -> Regressions:
         """What was learned so far."""
         return Regressions(

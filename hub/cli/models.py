@@ -14,6 +14,7 @@ from hub.cli import context
 from hub.cli.drafting import in_use
 from hub.cli.output import Json, Styled, answer, iso, print_json, print_table, when
 from hub.store.questions import portfolio
+from scoring.drift import Alarm
 from scoring.lessons import MIX
 from scoring.model_card import card, document
 from scoring.published import Mix, Version, go_back, versions
@@ -87,6 +88,8 @@ def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:
     )
     for name, mix in (found[0].segments if found else {}).items():
         answer.print(f"{_called(name)}: {_mixed(mix)}")
+    for alarm in found[0].alarms if found else ():
+        answer.print(f"[yellow]◆[/] {_drifted(alarm)}")
     if learned.labels:
         answer.print()
         _judge(learned)
@@ -103,6 +106,14 @@ def _judge(learned: Quality) -> None:
         mix = next((one for one in segment.skills if one.name == MIX), None)
         rows.append((said, segment.labels, "insufficient labels") if mix is None else _row(said, mix))
     print_table(("", "labels", "AUC", "log loss", "Brier", "ECE"), rows, "")
+
+
+def _drifted(alarm: Alarm) -> str:
+    who = "the mix" if alarm.expert == MIX else alarm.expert
+    return (
+        f"{when(alarm.at)}: {who} predicts worse than it used to: log loss {alarm.was:.3f} → {alarm.now:.3f}"
+        f" since {when(alarm.since)}; made less sure, it learns anew"
+    )
 
 
 def _called(segment: str) -> str:
@@ -135,4 +146,5 @@ def _heard(one: Version | Mix) -> str:
 
 def _document(one: Version) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(one)
-    return plain | {"at": iso(one.at), "trained_through": iso(one.trained_through)}
+    alarms = [told | {"at": iso(told["at"]), "since": iso(told["since"])} for told in plain["alarms"]]
+    return plain | {"at": iso(one.at), "trained_through": iso(one.trained_through), "alarms": alarms}

@@ -151,6 +151,7 @@ class Installation(Collector):
         now = self._now()
         with self._database.read() as connection:
             version, learned = operation.version(connection), operation.learned(connection)
+            drifted = operation.drifted(connection)
             there = alive(connection)
             led = operation.held(connection, {one.id for one in there})
         counted: Counted = self._hot.get("counted", COUNTED, self._count, Counted)
@@ -168,6 +169,7 @@ class Installation(Collector):
             metrics.PAUSED.told({one.sink: float(one.paused) for one in places}),
             metrics.OPEN.told({one.sink: float(one.open_until > now) for one in places}),
             metrics.LEARNED.told(float(learned)),
+            metrics.DRIFTED.told(float(drifted)),
             metrics.PROCESSES.told(processes),
         ]
         if version:

@@ -79,8 +79,8 @@ def test_every_band_is_explained_to_those_who_read_it():
 
 def test_the_log_names_to_watch_are_written_by_the_code():
     page = (ROOT / "docs" / "operate.md").read_text()
-    named = set(re.findall(r"`((?:streams|ingest|sinks|worker|web)\.(?!db)[a-z_]+)`", page))
-    sources = [path.read_text() for room in ("hub", "sinks") for path in (ROOT / room).rglob("*.py")]
+    named = set(re.findall(r"`((?:streams|ingest|scoring|sinks|worker|web)\.(?!db)[a-z_]+)`", page))
+    sources = [path.read_text() for room in ("hub", "scoring", "sinks") for path in (ROOT / room).rglob("*.py")]
     assert named
     assert [name for name in named if not any(f'"{name}"' in text for text in sources)] == []
 

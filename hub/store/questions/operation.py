@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, and_, func, select
 
 from hub.store.schema import (
@@ -75,6 +76,23 @@ def version(connection: Connection) -> Version | None:
     asked = select(models.c.version, models.c.at).where(models.c.version > 0).order_by(models.c.version.desc()).limit(1)
     row = connection.execute(asked).first()
     return Version(row.version, row.at) if row else None
+
+
+class _Raised(msgspec.Struct):
+    raised: int = 0
+
+
+class _Drift(msgspec.Struct):
+    drift: _Raised = msgspec.field(default_factory=_Raised)
+
+
+_drift: Final = msgspec.json.Decoder(_Drift).decode
+
+
+def drifted(connection: Connection) -> int:
+    """How often an expert of the risk models was found to predict worse than it used to."""
+    body = connection.scalar(select(models.c.body).order_by(models.c.version.desc()).limit(1))
+    return 0 if body is None else _drift(body).drift.raised
 
 
 def learned(connection: Connection) -> int:
