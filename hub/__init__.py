@@ -25,6 +25,7 @@ from hub.sdk.errors import (
     RetryLaterError,
 )
 from hub.sdk.events import KINDS, Event, Scalar
+from hub.sdk.experts import Expert, feature_rows
 from hub.sdk.health import Band, Driver, Health
 from hub.sdk.hooks import hookimpl
 from hub.sdk.sandbox import Ping, Sandbox, sandbox_page
@@ -40,6 +41,7 @@ __all__ = [
     "Delivery",
     "Driver",
     "Event",
+    "Expert",
     "Health",
     "HubError",
     "MalformedError",
@@ -61,6 +63,7 @@ __all__ = [
     "VendorSettings",
     "Webhook",
     "cut_json",
+    "feature_rows",
     "hookimpl",
     "sandbox_page",
 ]

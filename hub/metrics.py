@@ -162,6 +162,15 @@ CALL: Final = Histogram(
     buckets=_SECONDS,
 )
 
+# --- scoring -----------------------------------------------------------------------------------------------------
+
+EXPERT_FAILURES: Final = Counter(
+    "pulsehub_expert_failures",
+    "Times an expert of a plugin was left out, by what it was to do: open, say, learn, state",
+    ["expert", "doing"],
+    registry=REGISTRY,
+)
+
 # --- what we stand on --------------------------------------------------------------------------------------------
 
 COMMIT: Final = Histogram(

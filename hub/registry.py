@@ -7,8 +7,9 @@ things do stop the start, because going on would hide them: two plugins of one n
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
@@ -19,9 +20,11 @@ import pluggy
 from hub.sdk import hooks
 from hub.sdk.contracts import Sink, Source
 from hub.sdk.errors import ConfigError
+from hub.sdk.experts import Expert
 from hub.sdk.sandbox import Sandbox
 
 GROUP: Final = "pulsehub.plugins"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +47,26 @@ class Configured:
     sinks: list[Sink] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     """Connection or destination -> `distribution version` of its plugin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An expert that a plugin registered.
+
+    Attributes:
+        kind: its class.
+        plugin: by whom.
+        version: `distribution version` of that plugin.
+    """
+
+    kind: type[Expert]
+    plugin: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """Under which it is weighed and judged."""
+        return self.kind.name
 
 
 class Registry:
@@ -93,6 +116,22 @@ class Registry:
     def measures(self) -> list[Mapping[str, Any]]:
         """Measures that plugins add to the installation's own."""
         return [one for plugin in self.plugins for one in self._ask(plugin, "register_measures")]
+
+    def experts(self, taken: Collection[str] = ()) -> list[Offered]:
+        """Experts that plugins add to the mixture; one that cannot be taken is its plugin's problem.
+
+        Args:
+            taken: names that are ours, or those of other numbers.
+        """
+        found: dict[str, Offered] = {}
+        for plugin in self.plugins:
+            for kind in self._ask(plugin, "register_experts"):
+                other = found.get(getattr(kind, "name", ""))
+                if problem := _unfit(kind, taken, other.plugin if other else None):
+                    plugin.problem = f"register_experts: {problem}"
+                    continue
+                found[kind.name] = Offered(kind, plugin.name, f"{plugin.distribution} {plugin.version}")
+        return list(found.values())
 
     def sandboxes(self) -> list[Sandbox]:
         """Stand-ins of the vendors, for the demo and tests."""
@@ -153,6 +192,21 @@ class Registry:
 
 def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _unfit(kind: Any, taken: Collection[str], other: str | None) -> str | None:
+    """What is wrong with an expert before it is asked anything."""
+    name = getattr(kind, "name", None)
+    if not isinstance(kind, type):
+        return f"{kind!r} is no class: yield the class, and every version of the models gets an instance of its own"
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"{kind.__name__}.name is {name!r}: it must be small letters, digits and _, at most 40"
+    if name in taken:
+        return f"the expert {name} has a name that is ours: give it another"
+    if other is not None:
+        return f"the expert {name} is there already, of plugin {other}: give it another name"
+    lacking = [method for method in ("learn", "say", "state") if not callable(getattr(kind, method, None))]
+    return f"the expert {name} has no {' and no '.join(lacking)}" if lacking else None
 
 
 def _refuse_twins(points: Sequence[EntryPoint]) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from hub.sdk.errors import ConfigError
+from hub.sdk.settings import Secrets
 
 PREFIX = "PULSEHUB_"
+SHORTEST_KEY = 32
 
 
 def _split(value: object) -> object:
@@ -23,6 +25,12 @@ def _split(value: object) -> object:
 def _text(value: object) -> str:
     """A plugin's setting as the environment would have it: several secrets are comma-separated."""
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _hard_to_guess(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(len(key.get_secret_value()) < SHORTEST_KEY for key in keys):
+        raise ValueError(f"a key has less than {SHORTEST_KEY} characters: `openssl rand -hex 32` makes one")
+    return keys
 
 
 class Settings(BaseModel):
@@ -50,6 +58,11 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8420, ge=0, le=65535, description="port to listen on")
     api_token: SecretStr | None = Field(None, description="needed to listen on anything but the loopback address")
+    secret_keys: Annotated[Secrets, AfterValidator(_hard_to_guess)] = Field(
+        (),
+        description="sign what plugins' experts have learned; the first signs, all are believed. On files "
+        "`<data>/secret.key`, which is made when it is needed",
+    )
     partitions: int | None = Field(
         None, ge=1, le=1024, description="of every topic, fixed when the installation is made; 8 in a file, 64 in Kafka"
     )

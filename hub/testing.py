@@ -1,5 +1,6 @@
 """The contracts a connector's tests inherit; needs pytest and Hypothesis, which an installation has not."""
 
+from hub.sdk.testing.expert import ExpertContract
 from hub.sdk.testing.hostile import hostile_bodies
 from hub.sdk.testing.sandbox import EXAMPLES, SandboxContract
 from hub.sdk.testing.sink import SinkContract
@@ -7,6 +8,7 @@ from hub.sdk.testing.source import SourceContract, check_event, listen
 
 __all__ = [
     "EXAMPLES",
+    "ExpertContract",
     "SandboxContract",
     "SinkContract",
     "SourceContract",

@@ -21,6 +21,7 @@ from scoring.bands import BANDS, LEFT
 from scoring.clock import DAY
 from scoring.config import Config
 from scoring.folds import folds
+from scoring.guests import Panel
 from scoring.measures import MeasureSet
 from scoring.profiles import names
 from scoring.restating import restate
@@ -112,6 +113,7 @@ def moves(
     *,
     most: int = 10,
     told: Callable[[int, int], None] = lambda _done, _of: None,
+    panel: Panel | None = None,
 ) -> Moves:
     """Whom a draft would move.
 
@@ -122,8 +124,9 @@ def moves(
         at: unix seconds of the moment they are judged at.
         most: how many movers to name.
         told: how many accounts are done, and of how many.
+        panel: experts of plugins.
     """
-    sides = [_Side(connection, config) for config in (old, new)]
+    sides = [_Side(connection, config, panel) for config in (old, new)]
     found, total = Moves(at), connection.scalar(select(func.count()).select_from(schema.accounts)) or 0
     for (ids, before), (_, after) in zip(*(side.judged(at) for side in sides), strict=True):
         change = after.scores.health - before.scores.health
@@ -150,8 +153,8 @@ class _Judged(NamedTuple):
 class _Side:
     """One configuration, with the newest models, over all accounts."""
 
-    def __init__(self, connection: Connection, config: Config) -> None:
-        scorers = Scorers(config)
+    def __init__(self, connection: Connection, config: Config, panel: Panel | None) -> None:
+        scorers = Scorers(config, panel)
         scorers.refresh(connection)
         self._connection = connection
         self._scorer: Scorer = scorers.at(connection, scorers.newest()) or scorers.plain

@@ -32,12 +32,25 @@ SPECIAL: Final[Mapping[str, str]] = {
     OVERRIDE: "set by hand",
 }
 """Parts that are no measure's, in words."""
+GUEST: Final = "expert:"
+"""What the part of a plugin's expert is called before that expert's name."""
 _WHOLE: Final = 10.0  # from here on without digits after the point
 _GROUPED: Final = 1_000.0  # from here on with commas
 _OF_ONE: Final = re.compile(r"\b1 (?P<before>(?:(?!of )[a-z]+ ){0,2}?)(?P<noun>people|[a-z]+[^\Ws]s)\b")
 """What is counted, of `1 urgent tickets open`; labels are written in the plural."""
 _FADED: Final = 0.05  # of one: nobody remembers it
 _LEAST: Final = 0.05  # points; less is shown as nothing
+
+
+def part_in_words(name: str) -> str | None:
+    """A part that is no measure's, in words; None if nobody knows it.
+
+    >>> part_in_words("expert:acme_forest"), part_in_words("base_rate")
+    ('what the expert acme forest sees', None)
+    """
+    if name.startswith(GUEST):
+        return f"what the expert {name.removeprefix(GUEST).replace('_', ' ')} sees"
+    return SPECIAL.get(name)
 
 
 def number(value: float, unit: str = "") -> str:
@@ -129,7 +142,7 @@ def strongest(
             break
         part = parts[place]
         if isinstance(part, str):
-            drivers.append(Driver(part, said.get(place) or SPECIAL.get(part, part), round(points[place], 2)))
+            drivers.append(Driver(part, said.get(place) or part_in_words(part) or part, round(points[place], 2)))
             continue
         text = said.get(place) or said.setdefault(place, words(part, values[place]))
         drivers.append(Driver(part.name, text, round(points[place], 2), part.dimension))

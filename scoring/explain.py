@@ -15,7 +15,7 @@ from hub.store.family import family
 from hub.store.questions.tree import Rollup, rollup
 from scoring.accounts import measures_of
 from scoring.config import Config, Measure
-from scoring.drivers import SPECIAL, words
+from scoring.drivers import part_in_words, words
 from scoring.overrides import Override, current
 from scoring.scorers import Scorers
 from scoring.sources import Told, told
@@ -107,7 +107,7 @@ def explain(
     texts = {m.name: words(m, value) for m, value in zip(measures.measures, values[0].tolist(), strict=True)}
     texts.update(scorer.held(values[0].tolist(), standing.card))
     drivers = [
-        Driver(name, texts.get(name) or SPECIAL.get(name, name), share, dimension)
+        Driver(name, texts.get(name) or part_in_words(name) or name, share, dimension)
         for name, share, dimension in zip(scores.names, points, scores.dimensions, strict=True)
         if share
     ]

@@ -43,7 +43,7 @@ class Judges:
     """
 
     def __init__(self, connection: Connection, config: Config, scorers: Scorers) -> None:
-        self._connection = connection
+        self._connection, self._panel = connection, scorers.panel
         self._known: dict[str, tuple[Config, Scorers] | None] = {config.version: (config, scorers)}
 
     def __call__(self, config: str, model: int, read: Read) -> Moments | None:
@@ -71,7 +71,7 @@ class Judges:
         if version not in self._known:
             try:
                 found = loading.remembered(self._connection, version)
-                self._known[version] = None if found is None else (found, Scorers(found))
+                self._known[version] = None if found is None else (found, Scorers(found, self._panel))
             except ValueError:  # of a program whose words this one does not know
                 self._known[version] = None
         return self._known[version]

@@ -24,6 +24,7 @@ from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import LABELS, TopicSpec
 from scoring.config import Config
 from scoring.features import feature_names
+from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons, Waiting
 from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup, segments
@@ -43,16 +44,24 @@ class Learner:
         database: the truth; read and written only through the connections a transaction hands in.
         config: what labels are taught under.
         now: unix seconds.
+        panel: experts of plugins, taught as well.
     """
 
     name = "scoring.learn"
     topic: TopicSpec = LABELS
     tick_every: float | None = 30.0
 
-    def __init__(self, database: Database, config: Config, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        now: Callable[[], float] = time.time,
+        panel: Panel | None = None,
+    ) -> None:
         self._database = database
         self._config = config
         self._now = now
+        self._panel = panel
         self._decoder = msgspec.json.Decoder(Label)
 
     def assign(self, connection: Connection, partitions: Sequence[int], kept: Collection[int] = ()) -> None:
@@ -70,7 +79,8 @@ class Learner:
         whole = [found for found in new if not found[0].early]
         before = _draft(connection) or fresh(self._config)
         experts = (*lineup(self._config, before), MIX, HALFWAY)
-        after = taught(before, self._lessons(whole, experts), self._config, self._lessons(early, experts))
+        halfway = self._lessons(early, experts)
+        after = taught(before, self._lessons(whole, experts), self._config, halfway, self._panel)
         rows = [_row(label, before.version + 1) for label, _ in whole]
         halves = [(label.account, label.at, label.matured_at) for label, _ in early]
 
@@ -150,7 +160,7 @@ class Learner:
         drop = models.c.version == DRAFT
         if self._due(model):
             model = msgspec.structs.replace(model, version=model.version + 1, at=self._now(), unpublished=0)
-            connection.execute(insert(models).values(columns(_without_waiting(model), model.version)))
+            connection.execute(insert(models).values(columns(without_waiting(model), model.version)))
             drop |= models.c.version.between(1, model.version - _VERSIONS_KEPT)
         connection.execute(delete(models).where(drop))
         connection.execute(insert(models).values(columns(model, DRAFT)))
@@ -216,7 +226,7 @@ def _draft(connection: Connection) -> Model | None:
     return None if body is None else decode(body)
 
 
-def _without_waiting(model: Model) -> Model:
+def without_waiting(model: Model) -> Model:
     """What others predict with; labels that wait are the draft's alone."""
     return msgspec.structs.replace(model, waiting=Waiting(), waiting_early=Waiting())
 

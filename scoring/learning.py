@@ -39,6 +39,7 @@ from scoring.model import (
 from scoring.recency import center, sign_of_life
 
 if TYPE_CHECKING:
+    from scoring.guests import Panel
     from scoring.teaching import Teacher
 
 _ALIKE: Final = 2e-6  # predictions are compared as they are stored, rounded
@@ -46,7 +47,13 @@ _SURE: Final = 1e-9
 _DOUBT: Final = 0.1
 
 
-def taught(model: Model, lessons: Iterable[Lessons], config: Config, early: Iterable[Lessons] = ()) -> Model:
+def taught(
+    model: Model,
+    lessons: Iterable[Lessons],
+    config: Config,
+    early: Iterable[Lessons] = (),
+    panel: Panel | None = None,
+) -> Model:
     """The model after these lessons, in this order; `model` stays as it is.
 
     What was learned under another configuration is kept by name: a measure that is new begins with no weight.
@@ -56,8 +63,9 @@ def taught(model: Model, lessons: Iterable[Lessons], config: Config, early: Iter
         lessons: of whole horizons.
         config: what is measured, and what losing a customer means.
         early: lessons of half the horizon, which teach the proxy alone.
+        panel: experts of plugins; what others of them have learned is kept as it is.
     """
-    lecture = _Lecture(decode(encode(model)), config)
+    lecture = _Lecture(decode(encode(model)), config, panel)
     model = lecture.model
     model.waiting_early = _portions(model.waiting_early, map(lecture.count_early, early), lecture.teach_early)
     model.waiting = _portions(model.waiting, map(lecture.count, lessons), lecture.teach)
@@ -91,7 +99,7 @@ def opinions(chances: Floats) -> Floats:
 class _Lecture:
     """A model while it is taught; what is looked up once is looked up here."""
 
-    def __init__(self, model: Model, config: Config) -> None:
+    def __init__(self, model: Model, config: Config, panel: Panel | None) -> None:
         from scoring.teaching import Teacher  # noqa: PLC0415 - as above
 
         self.model = model
@@ -106,6 +114,7 @@ class _Lecture:
         if self._renewal is not None and model.hazard is None:
             model.hazard = hazard.fresh(model.left / model.seen)
         model.mixture.welcome(trust(config))
+        self._guests = [] if panel is None else panel.pupils(model.guests)
         model.calibrations.setdefault(PROXY, Platt())
 
     def count(self, lessons: Lessons) -> Lessons:
@@ -164,13 +173,17 @@ class _Lecture:
             model.hazard.learn(days, self._outcome.horizon / DAY, lost, weight, kept)
         if self._past is not None and (history := self._history(portion)) is not None:
             model.rhythm.learn(history, lost, weight, kept, silence=self._outcome.only_silence)
-        read = self._teacher.learn(portion.names, portion.features.astype(np.float64), lost)
+        features = portion.features.astype(np.float64)
+        for guest in self._guests:
+            guest.learn(portion.names, features, lost, weight)
+        read = self._teacher.learn(portion.names, features, lost)
         model.regressions.bayes.learn(portion.names, read, lost, weight, kept)
 
     def _watch(self, portion: Lessons, said: Floats, heard: Mask) -> None:
         """See whether an expert, or the mix, predicts worse than it used to; such a one is less sure from here on."""
         experts = (*self.model.mixture.weights, MIX)
-        losses = log_losses(np.column_stack([said, opinions(portion.column(MIX))]), portion.lost[:, None])
+        with np.errstate(invalid="ignore"):  # who is silent on a customer has no loss
+            losses = log_losses(np.column_stack([said, opinions(portion.column(MIX))]), portion.lost[:, None])
         outcome = self._outcome
         raised = self.model.drift.see(
             experts, losses[heard], portion.matured_at[heard], every=outcome.every, horizon=outcome.horizon
@@ -209,6 +222,8 @@ class _Lecture:
     def end(self) -> Model:
         """The model, with what follows from all that was learned."""
         model = self.model
+        model.guests |= {pupil.name: guest for pupil in self._guests if (guest := pupil.guest()) is not None}
+        model.mixture.welcome(trust(self._config, model.guests))
         for calibration in model.calibrations.values():
             calibration.settle(self._zero)
         taught = self._teacher.state()

@@ -109,3 +109,9 @@ class Mixture(msgspec.Struct):
         new = {name: share for name, share in trust.items() if name not in self.weights}
         left = 1.0 - sum(new.values())
         self.weights = {name: weight * left for name, weight in self.weights.items()} | new
+
+    def dismiss(self, name: str) -> None:
+        """Forget an expert; what it was listened to is the others', in proportion."""
+        left = 1.0 - self.weights.pop(name, 0.0)
+        self.weights = {other: weight / left for other, weight in self.weights.items()}
+        self.losses.pop(name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from scoring.blends import Blends
 from scoring.calibration import Platt
 from scoring.config import Config, Scorecard
 from scoring.drift import Drift
+from scoring.guests import Guest
 from scoring.hazard import Hazard
 from scoring.lessons import Waiting
 from scoring.mixture import LIMIT, Mixture
@@ -55,6 +57,8 @@ TRUST: Final = {
 }
 """What experts are believed before any of them could be judged: most of all the one that has most labels by then."""
 _TRUST_BESIDE: Final = {HAZARD: 0.1}
+_TRUST_GUEST: Final = 0.05
+_TRUST_GUESTS: Final = 0.2  # all of them together
 _PRIOR_LABELS: Final = 4.0  # what the scorecard's base rate is worth
 MEMORY: Final = 20_000.0
 """Labels after which the base rate and what the experts learned have faded to a third."""
@@ -83,10 +87,10 @@ def missing(labels: int, lost: int) -> Missing:
     return Missing(max(0, ENOUGH - labels, sum(rare)), *rare)
 
 
-def trust(config: Config) -> dict[str, float]:
-    """What each expert of an installation is believed before it could be judged."""
+def trust(config: Config, guests: Collection[str] = ()) -> dict[str, float]:
+    """What each expert of an installation is believed before it could be judged; with those of plugins."""
     beside = _TRUST_BESIDE if hazard.renewal(config.measures) is not None else {}
-    return TRUST | beside
+    return TRUST | beside | dict.fromkeys(guests, min(_TRUST_GUEST, _TRUST_GUESTS / max(1, len(guests))))
 
 
 def lineup(config: Config, model: Model | None = None) -> tuple[str, ...]:
@@ -125,6 +129,7 @@ class Model(msgspec.Struct, kw_only=True):
         blends: what each segment taught.
         drift: whether experts predict worse than they used to.
         hazard: of contracts, by the time to their renewal; None before anybody had a date for it.
+        guests: by name, what experts of plugins learned; also of those that are not installed any more.
         early: how many labels of half the horizon it learned.
         waiting: labels that are counted, and taught as soon as there are enough of them to be learned at once.
         waiting_early: likewise, of half the horizon.
@@ -147,6 +152,7 @@ class Model(msgspec.Struct, kw_only=True):
     blends: Blends = msgspec.field(default_factory=Blends)
     drift: Drift = msgspec.field(default_factory=Drift)
     hazard: Hazard | None = None
+    guests: dict[str, Guest] = msgspec.field(default_factory=dict)
     early: int = 0
     waiting: Waiting = msgspec.field(default_factory=Waiting)
     waiting_early: Waiting = msgspec.field(default_factory=Waiting)

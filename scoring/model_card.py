@@ -29,6 +29,7 @@ WORDS: Final = {
     "bayes": "a logistic regression with a normal belief about its weights",
     "bg_nbd": "each customer against its own past (BG/NBD)",
     "proxy": "what half the horizon teaches",
+    "renewal_hazard": "the time to the renewal (a hazard of contracts)",
     "base_rate": "the same of everybody",
 }
 """The experts, for people."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select
 from hub import ConfigError
 from hub.store import schema
 from scoring.drift import Alarm
-from scoring.learner import alone, columns
+from scoring.learner import alone, columns, without_waiting
 from scoring.model import DRAFT, Model, decode
 
 _MODELS = schema.models
@@ -84,6 +84,27 @@ def go_back(connection: Connection, to: int, now: float) -> Version:
     connection.execute(delete(_MODELS).where(_MODELS.c.version == DRAFT))
     connection.execute(insert(_MODELS).values(columns(model, DRAFT)))
     return _told(model)
+
+
+def forget(connection: Connection, name: str, now: float) -> Version:
+    """Let the expert of a plugin begin anew: publish the newest version without what that one learned, and its weight.
+
+    Raises:
+        ConfigError: no model knows an expert of a plugin of this name.
+    """
+    alone(connection)
+    rows = connection.execute(select(_MODELS.c.version, _MODELS.c.body).order_by(_MODELS.c.version.desc())).all()
+    draft = next((decode(row.body) for row in rows if row.version == DRAFT), None)
+    if draft is None or name not in draft.guests:
+        known = ", ".join(sorted(draft.guests)) if draft and draft.guests else "none"
+        raise ConfigError(f"the models know no expert of a plugin called {name!r}; they know {known}")
+    draft.mixture.dismiss(name)
+    del draft.guests[name]
+    made = msgspec.structs.replace(draft, version=rows[0].version + 1, at=now, unpublished=0)
+    connection.execute(insert(_MODELS).values(columns(without_waiting(made), made.version)))
+    connection.execute(delete(_MODELS).where(_MODELS.c.version == DRAFT))
+    connection.execute(insert(_MODELS).values(columns(made, DRAFT)))
+    return _told(made)
 
 
 def _told(model: Model) -> Version:

@@ -27,6 +27,7 @@ from scoring.clock import Clock
 from scoring.config import Config
 from scoring.days import Round, rounds
 from scoring.entities import Things
+from scoring.guests import Panel
 from scoring.intake import Intake, Taken, read
 from scoring.links import INSERT as LINK
 from scoring.links import MERGED, Links
@@ -63,6 +64,7 @@ class Rescore:
         partitions: how many the topics have.
         live: told of accounts that were rescored.
         remembers: connection -> seconds its ids must be remembered; for ever where it is not named.
+        panel: experts of plugins.
     """
 
     name = merge.ROOM
@@ -78,12 +80,11 @@ class Rescore:
         live: News | None = None,
         *,
         remembers: Mapping[str, float] | None = None,
+        panel: Panel | None = None,
     ) -> None:
         self._clock = clock = Clock(clock) if isinstance(clock, str) else clock
-        self._partitions = partitions
-        self._live = live
-        self._remembers = remembers or {}
-        self._scorers = Scorers(config)
+        self._partitions, self._live, self._remembers = partitions, live, remembers or {}
+        self._scorers = Scorers(config, panel)
         self._measures = measures_of(config, self._scorers.names)
         self._by_events = clock.mode == "event"
         self._texts = Texts(by_events=self._by_events)

@@ -22,12 +22,14 @@ from scoring.calibration import Platt
 from scoring.cards import Cards
 from scoring.clock import DAY
 from scoring.config import Config, Measure
-from scoring.drivers import BEYOND, CAP, FLOOR, OTHERS, OTHERS_OF_SEGMENTS, OWN_RHYTHM, SEGMENT, strongest
+from scoring.drivers import BEYOND, CAP, FLOOR, GUEST, OTHERS, OTHERS_OF_SEGMENTS, OWN_RHYTHM, SEGMENT, strongest
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
+from scoring.guests import Panel, Seat
 from scoring.hazard import Hazard
 from scoring.lessons import MIX
 from scoring.listening import Listening, Table
+from scoring.mixture import LIMIT
 from scoring.model import (
     BASE_RATE,
     CARD,
@@ -63,7 +65,8 @@ class Scores:
         logit: (n,) its log odds.
         base: health of a customer of whom nothing is known.
         points: (n, C); `base + points.sum(axis=1)` is health, within 1e-9.
-        names: C names of columns of `points`: the measures, then `scoring.drivers.OTHERS`.
+        names: C names of columns of `points`: the measures, experts of plugins, then `scoring.drivers.OTHERS`, or
+            `OTHERS_OF_SEGMENTS` where there are segments.
         dimensions: C dimensions; empty for what is no measure's.
         features: (n, F), finite: what the models are taught with if a snapshot is taken now.
         predictions: (n,) probabilities by expert, and of the `mix`; NaN of whom an expert says nothing.
@@ -104,18 +107,20 @@ class Scorer:
     Args:
         config: measures and scorecard.
         model: what was learned so far; None before any.
+        panel: experts of plugins.
 
     Raises:
         ConfigError: the scorecard does not fit the measures.
     """
 
-    def __init__(self, config: Config, model: Model | None) -> None:
+    def __init__(self, config: Config, model: Model | None, panel: Panel | None = None) -> None:
         learned = fresh(config) if model is None else model
         card = config.scorecard
         self.version = learned.version
         measured = tuple(m.name for m in config.measures)
         self._segmented = bool(card.cards)
-        others = OTHERS_OF_SEGMENTS if self._segmented else OTHERS
+        guests = [] if panel is None else [GUEST + name for name in panel.names]
+        others = (*guests, *(OTHERS_OF_SEGMENTS if self._segmented else OTHERS))
         self.names = (*measured, *others)
         self.dimensions = (*(m.dimension for m in config.measures), *[""] * len(others))
         self._parts: tuple[Measure | str, ...] = (*config.measures, *others)
@@ -132,7 +137,7 @@ class Scorer:
         self._center = center(card.outcome)
         self._rhythm, self._outcome = learned.rhythm, card.outcome
         self._past = rhythm.past(config.measures, card.outcome)
-        self._voices = self._others(learned, config)
+        self._voices = [*self._others(learned, config), *self._guests(learned, names, panel)]
         self._zero = logit(learned.base_rate(card))
         self._constants = self._expert_constants(learned, logit(card.base_rate))
         beside = [voice.name for voice in self._voices]
@@ -302,6 +307,11 @@ class Scorer:
         say = partial(_of_renewal, known, place, days)
         return [Voice(HAZARD, place, say)]
 
+    def _guests(self, learned: Model, names: tuple[str, ...], panel: Panel | None) -> list[Voice]:
+        """The experts of plugins of which the model knows something."""
+        seats = [] if panel is None else panel.seats(learned.guests)
+        return [Voice(one.name, self.names.index(GUEST + one.name), partial(_asked, one, names)) for one in seats]
+
     def _listen(
         self, values: Floats, read: Floats, parts: Floats, heard: Listening, mixed: Floats
     ) -> tuple[Floats, dict[str, Floats]]:
@@ -339,6 +349,11 @@ class Scorer:
             BASE_RATE: logit(learned.left / learned.seen),
         }
         return np.array([constants[name] for name in EXPERTS])
+
+
+def _asked(seat: Seat, names: tuple[str, ...], _: Floats, read: Floats) -> Floats:
+    said: Floats = np.clip(seat.say(names, read), -LIMIT, LIMIT)
+    return said
 
 
 def _of_renewal(known: Hazard, place: int, horizon: float, values: Floats, _: Floats) -> Floats:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from hub.store import schema
 from scoring.config import Config
+from scoring.guests import Panel
 from scoring.model import DRAFT, Model, decode
 from scoring.parts import Shape
 from scoring.scorer import Scorer
@@ -28,11 +29,13 @@ class Scorers:
 
     Args:
         config: what they score with.
+        panel: experts of plugins.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, panel: Panel | None = None) -> None:
         self._config = config
-        self._kept: dict[int, Scorer] = {DRAFT: Scorer(config, None)}
+        self.panel = panel
+        self._kept: dict[int, Scorer] = {DRAFT: Scorer(config, None, panel)}
         self._through: list[tuple[int, float]] = []
         self._handed: dict[int, float] = {}
         self.names = self._kept[DRAFT].names
@@ -45,7 +48,7 @@ class Scorers:
 
     def use(self, model: Model) -> None:
         """Take a version that is not in the table (yet)."""
-        self._keep(model.version, Scorer(self._config, model))
+        self._keep(model.version, Scorer(self._config, model, self.panel))
         self._handed = {model.version: model.trained_through}
         self._through = sorted((dict(self._through) | self._handed).items(), reverse=True)
 
@@ -66,7 +69,7 @@ class Scorers:
             body = connection.scalar(select(_MODELS.c.body).where(_MODELS.c.version == version))
             if body is None:
                 return None
-            self._keep(version, Scorer(self._config, decode(body)))
+            self._keep(version, Scorer(self._config, decode(body), self.panel))
         return self._kept[version]
 
     def _keep(self, version: int, scorer: Scorer) -> None:

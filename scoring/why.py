@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from scoring.config import Config, Measure
-from scoring.drivers import CAP, FLOOR, OVERRIDE, SPECIAL, words
+from scoring.drivers import CAP, FLOOR, OVERRIDE, part_in_words, words
 from scoring.history import Compared
 from scoring.moves import MODEL, REST, SCORECARD, Moments
 
@@ -24,11 +24,7 @@ _BY: Final[Mapping[str, By]] = {
     OVERRIDE: "person",
     REST: "several",
 }
-_TEXTS: Final = {
-    **SPECIAL,
-    SCORECARD: "another scorecard",
-    REST: "smaller drivers together",
-}
+_TEXTS: Final = {SCORECARD: "another scorecard", REST: "smaller drivers together"}
 BECAUSE: Final[Mapping[By, str]] = {
     "events": "",
     "time": "time passed",
@@ -85,7 +81,7 @@ def told(group: Compared, place: int, config: Config, kinds: Collection[str] | N
             continue
         measure, said = known.get(name), group.after.said.get(name) or group.before.said.get(name)
         if measure is None:
-            text, by = said or _TEXTS.get(name, name.replace("_", " ")), _BY.get(name, "mixture")
+            text, by = said or _plain(name), _BY.get(name, "mixture")
             shares.append(Share(name, text, "", points, odds, "", by))
             continue
         value = now.get(name, math.nan)
@@ -110,8 +106,12 @@ def title(config: Config, name: str) -> tuple[str, str]:
     """A part's name in words without a number, and its dimension."""
     measure = next((one for one in config.measures if one.name == name), None)
     if measure is None:
-        return _TEXTS.get(name, name.replace("_", " ")), ""
+        return _plain(name), ""
     return plain(measure), measure.dimension
+
+
+def _plain(name: str) -> str:
+    return _TEXTS.get(name) or part_in_words(name) or name.replace("_", " ")
 
 
 def counts(config: Config, measure: Measure, kind: str) -> bool:

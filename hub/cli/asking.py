@@ -14,10 +14,13 @@ from hub.cli import context
 from hub.cli.output import Styled, answer, band, iso, plain, print_table
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError
+from hub.sealing import Seal
 from hub.store.questions import portfolio
 from scoring.answers import Answers, Outcome
 from scoring.loading import load as load_config
 from scoring.periods import period
+from scoring.scorers import Scorers
+from scoring.seating import seated
 from scoring.why import BECAUSE, Share
 
 _TIMES: Final = ("at", "since", "until", "began")
@@ -25,11 +28,12 @@ _SHOWN: Final = 12  # shares
 
 
 class Asking(NamedTuple):
-    """What a command asks with: the database, who answers, and what time it is for customers."""
+    """What a command asks with: the database, who answers, what time it is for customers, and who scores."""
 
     connection: Connection
     answers: Answers
     now: float
+    scorers: Scorers
 
 
 @contextmanager
@@ -40,10 +44,12 @@ def asking() -> Iterator[Asking]:
         HubError: there is no installation yet.
     """
     settings, _ = context.load()
-    config = load_config(settings.scoring, Registry().measures())
+    registry = Registry()
+    config = load_config(settings.scoring, registry.measures())
+    scorers = Scorers(config, seated(registry, Seal.of(settings)))
     with context.opened(settings) as database, database.read() as connection:
         newest = portfolio.newest(connection) if settings.clock == "event" else None
-        yield Asking(connection, Answers(config), newest or time.time())
+        yield Asking(connection, Answers(config, scorers), newest or time.time(), scorers)
 
 
 def between(since: str, until: str | None, now: float) -> tuple[float, float]:

@@ -19,7 +19,9 @@ from hub.cli.drafting import in_use
 from hub.cli.evaluating import MOST_TICKS, bounded, duration
 from hub.cli.output import Json, Styled, answer, aside, band, iso, print_json, print_table, when
 from hub.cli.progress import bar
+from hub.registry import Registry
 from hub.sdk.errors import ConfigError
+from hub.sealing import Seal
 from hub.store import schema
 from hub.success.past import PastFalls
 from scoring.archive import forgotten
@@ -33,6 +35,7 @@ from scoring.profiles import names
 from scoring.proof.backtest import Backtest, Matrix, Replay, Side, backtest
 from scoring.proof.prequential import moments
 from scoring.proof.story import Story, Told
+from scoring.seating import seated
 
 _CHUNK: Final = 5_000
 _decode: Final = msgspec.json.Decoder(Event).decode
@@ -69,10 +72,11 @@ def backtest_draft(
             raise ConfigError(f"--tick {tick} would look at everybody more than {MOST_TICKS:,} times: make it longer")
         if not [at for at in moments(told[0], every) if at >= first]:
             raise ConfigError(f"with --tick {tick} nobody is looked at in that time: make it shorter")
+        panel = seated(Registry(), Seal.once())  # their models begin with nothing, too
         tasks = {name: progress.add_task(name, total=None, note="") for name in ("in use", "draft")}
         found = backtest(
-            Replay(sides[0], old.version, told[0]),
-            Replay(sides[1], new.version, told[1]),
+            Replay(sides[0], old.version, told[0], panel),
+            Replay(sides[1], new.version, told[1], panel),
             PastFalls,
             since=first,
             most=most,

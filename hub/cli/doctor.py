@@ -8,6 +8,7 @@ import typer
 
 from hub.cli import context
 from hub.cli.checks import installation, servers, surroundings
+from hub.cli.checks.experts import experts
 from hub.cli.output import Json, answer, plain, print_json
 
 _SIGN: Final = {"ok": "[green]▲[/]", "note": "[dim]●[/]", "wrong": "[red]▼[/]"}
@@ -24,6 +25,7 @@ def doctor(*, as_json: Json = False) -> None:
         *servers.cache(settings),
         *servers.mail(vendors),
         *found,
+        *experts(settings),
     ]
     ok = all(check.state != "wrong" for check in checks)
     if as_json:

@@ -17,6 +17,7 @@ from hub.cli.output import Json, answer, aside, band, iso, print_json, print_tab
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError
 from hub.sdk.health import Band
+from hub.sealing import Seal
 from hub.settings import Settings
 from hub.store.questions import portfolio
 from scoring import folds
@@ -26,6 +27,7 @@ from scoring.drafts import Moves, differences, moves, refolded
 from scoring.loading import FILES, load
 from scoring.rows import FOLDS
 from scoring.scorers import Scorers
+from scoring.seating import seated
 
 Draft = Annotated[Path, typer.Argument(help="A folder as PULSEHUB_SCORING names one, or one of its files.")]
 Named = Annotated[int, typer.Option("--most", min=0, max=1_000, help="How many of those who move most to name.")]
@@ -134,7 +136,8 @@ def _diff(draft: Path, name: str, most: int, *, as_json: bool) -> None:
         def told(done: int, of: int) -> None:
             bar.update(task, completed=done, total=of)
 
-        found = moves(connection, old, new, at, most=most, told=told)
+        panel = seated(Registry(), Seal.of(settings))
+        found = moves(connection, old, new, at, most=most, told=told, panel=panel)
     if as_json:
         print_json(_document(old, new, lines, anew, found))
         return

@@ -12,11 +12,12 @@ from rich.progress import Progress
 
 from hub import settings as settings_of
 from hub.cli import context, losing
-from hub.cli.output import Json, Styled, answer, aside, print_json, print_table
+from hub.cli.output import Json, Styled, answer, aside, plain, print_json, print_table
 from hub.cli.progress import bar
 from hub.ingest.importing import Importer, Plan, load_map
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, MalformedError
+from hub.sealing import Seal
 from scoring.config import Config
 from scoring.declared import seconds
 from scoring.features import feature_names
@@ -30,6 +31,7 @@ from scoring.proof.skill import Skill
 from scoring.proof.story import Story, Told
 from scoring.proof.suggest import Fact, suggested
 from scoring.recency import sign_of_life
+from scoring.seating import seated
 from scoring.ways import span
 
 _WORDS: Final = {
@@ -81,12 +83,16 @@ def evaluate(
         if (told.time[-1] - told.time[0]) / outcome.every > MOST_TICKS:
             raise ConfigError(f"--tick {tick} would look at everybody more than {MOST_TICKS:,} times: make it longer")
         task = progress.add_task("replaying", total=None, note="")
+        panel = seated(Registry(), Seal.once())
         played = play(
             told,
             config,
             _rivals(config) if rivals else [],
             lambda done, ticks: progress.update(task, completed=done, total=ticks, note=f"{done} of {ticks} looks"),
+            panel=panel,
         )
+    for name, problem in ({} if panel is None else panel.troubles).items():
+        aside.print(f"[yellow]◆[/] the expert {name} was left out: {plain(problem)}")
     cards = [card.name for card in config.scorecard.cards]
     found = report(played, told, outcome, top=top, draws=draws, cards=cards)
     if as_json:

@@ -75,7 +75,7 @@ def _fit(account: str | None, since: str | None, until: str | None, to: str | No
 
 def _explain(asked: Asking, account: str, *, as_json: bool) -> None:
     found = find(asked.connection, account)
-    why = explain_account(asked.connection, found, asked.answers.config)
+    why = explain_account(asked.connection, found, asked.answers.config, asked.scorers)
     if why is None:
         raise HubError(f"{account} has no health yet: none of its events counts for a measure")
     if as_json:

@@ -9,15 +9,17 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from sqlalchemy import Connection
 
 from hub.cli import context
 from hub.cli.drafting import in_use
 from hub.cli.output import Json, Styled, answer, iso, print_json, print_table, when
+from hub.sdk.errors import ConfigError
 from hub.store.questions import portfolio
 from scoring.drift import Alarm
 from scoring.lessons import MIX
 from scoring.model_card import card, document
-from scoring.published import Mix, Version, go_back, versions
+from scoring.published import Mix, Version, forget, go_back, versions
 from scoring.quality import Quality, Skill, quality
 from scoring.record import TOPS, record
 
@@ -32,23 +34,31 @@ def list_models(
     back_to: Annotated[
         int | None, typer.Option("--back-to", help="Publish what this version knew as the next one.", min=1)
     ] = None,
+    forgets: Annotated[
+        str | None,
+        typer.Option("--forget", help="Publish the newest version without what this expert of a plugin learned."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the versions of the models and how well they predict; with --back-to, return to one of them.
+    """List the versions of the models and how well they predict; with --back-to or --forget, publish another.
 
-    Nothing is taken away: going back makes a new version, from which learning goes on. A running hub sees it at once.
+    Nothing is taken away: either makes a new version, from which learning goes on. A running hub sees it at once.
     """
     if ctx.invoked_subcommand is not None:
         return
+    if back_to is not None and forgets is not None:
+        raise ConfigError("--back-to and --forget publish a version each: ask for one of them")
     settings, _ = context.load()
     with context.opened(settings) as database:
-        if back_to is None:
+        if back_to is None and forgets is None:
             with database.read() as connection:
                 _list(versions(connection), quality(connection), as_json=as_json)
             return
-        made = database.write(lambda connection: go_back(connection, back_to, time.time())).result()
+        made = database.write(lambda connection: _publish(connection, back_to, forgets)).result()
     if as_json:
-        print_json(_document(made) | {"knows_what_version": back_to})
+        print_json(_document(made) | {"knows_what_version": back_to, "forgot": forgets})
+    elif forgets is not None:
+        answer.print(f"version {made.version} knows nothing of {forgets}, which begins anew with the next labels")
     else:
         answer.print(f"version {made.version} knows what version {back_to} knew: {made.labels:,} labels")
 
@@ -71,6 +81,12 @@ def print_card(
         print_json(document(found))
     else:
         typer.echo(card(found, config, metadata.version("pulsehub")), nl=False)
+
+
+def _publish(connection: Connection, back_to: int | None, forgets: str | None) -> Version:
+    if back_to is not None:
+        return go_back(connection, back_to, time.time())
+    return forget(connection, forgets or "", time.time())
 
 
 def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from hub.cli import context
 from hub.cli.output import Json, answer, plain, print_json, print_table
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError
+from scoring.seating import OURS
 
 
 def list_plugins(*, as_json: Json = False) -> None:
@@ -26,6 +27,8 @@ def list_plugins(*, as_json: Json = False) -> None:
             connections.setdefault(source.vendor, []).append(f"source {source.name}")
         for sink in configured.sinks:
             connections.setdefault(sink.vendor, []).append(f"sink {sink.name}")
+        for expert in registry.experts(OURS):
+            connections.setdefault(expert.plugin, []).append(f"expert {expert.name}")
     except ConfigError as error:
         problem = str(error)
     rows: list[dict[str, Any]] = [

@@ -9,6 +9,7 @@ import httpx
 import pluggy
 
 from hub.sdk.contracts import Sink, Source
+from hub.sdk.experts import Expert
 from hub.sdk.sandbox import Sandbox
 
 hookspec = pluggy.HookspecMarker("pulsehub")
@@ -28,6 +29,11 @@ def register_sinks(settings: Mapping[str, str], http: httpx.AsyncClient) -> Iter
 @hookspec
 def register_measures() -> Iterable[Mapping[str, Any]]:  # type: ignore[empty-body]
     """Measures to keep beside those of the installation's own file, as the same data."""
+
+
+@hookspec
+def register_experts() -> Iterable[type[Expert]]:  # type: ignore[empty-body]
+    """Further ways to predict who leaves, judged and weighed in the mixture beside ours; classes, not instances."""
 
 
 @hookspec

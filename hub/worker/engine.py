@@ -19,6 +19,7 @@ from hub.ingest.intake import Intake
 from hub.locking import Lock
 from hub.registry import Configured, Registry
 from hub.sdk.errors import ConfigError, HubError
+from hub.sealing import Seal
 from hub.settings import Settings
 from hub.store.database import Database
 from hub.store.expendable.client import Expendable
@@ -39,6 +40,7 @@ from scoring import archive
 from scoring.ledger import Ledger
 from scoring.loading import load as load_config
 from scoring.rescore import Rescore
+from scoring.seating import seated
 from scoring.tutoring import Tutor
 from sinks.alerts import AlertsOutbox
 from sinks.desired import Fields
@@ -58,7 +60,7 @@ class Engine:
 
     Args:
         settings: the installation's.
-        registry: the plugins; their measures count.
+        registry: the plugins; their measures and experts count.
         configured: the destinations whose desired state is kept.
         wake: called, from any thread, when something may be due for delivery.
         role: which agents run here, and whether pages are open that want news.
@@ -79,6 +81,7 @@ class Engine:
         self.settings = settings
         self.role = role
         self.config = load_config(settings.scoring, registry.measures())
+        self.panel = seated(registry, Seal.of(settings))
         if settings.embedded and role is not UP:
             raise ConfigError(
                 f"`pulsehub {role.name}` needs what several processes can share: PULSEHUB_BROKER_URL=kafka://... and "
@@ -192,10 +195,12 @@ class Engine:
         add = self.streams.add
         if SCORING in rooms:
             remembers = {s.name: s.remembers.total_seconds() for s in configured.sources if s.remembers is not None}
-            scored = Rescore(database, self.config, ours.clock, self.log.partitions, self.live, remembers=remembers)
+            scored = Rescore(
+                database, self.config, ours.clock, self.log.partitions, self.live, remembers=remembers, panel=self.panel
+            )
             add(scored, app=SCORING, outboxes={topics.HEALTH: Ledger()})
         if LEARNER in rooms:
-            add(Tutor(database, self.config), app=LEARNER)
+            add(Tutor(database, self.config, panel=self.panel), app=LEARNER)
         if SUCCESS in rooms:
             waits = self.config.scorecard.silent_after if ours.clock == "wall" else None
             add(Alerts(ours.alerts_to, silent_after=waits), app=SUCCESS)

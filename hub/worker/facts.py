@@ -44,7 +44,7 @@ class Facts:
         self._hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pace = Pace(hub.engine.log, hub.condition.behind)
-        self._scorers = Scorers(hub.engine.config)
+        self._scorers = Scorers(hub.engine.config, hub.engine.panel)
 
     def start(self) -> None:
         """Begin to sample, in the main loop; what pages ask to be done is done there too."""

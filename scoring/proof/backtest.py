@@ -18,6 +18,7 @@ from scoring.bands import BANDS
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.guests import Panel
 from scoring.lessons import MIX
 from scoring.model import missing
 from scoring.outcome import Outcome
@@ -133,11 +134,12 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replay(NamedTuple):
-    """A configuration, and the story as its measures count it; both stories are told alike."""
+    """A configuration, the story as its measures count it, and experts of plugins; both stories are told alike."""
 
     config: Config
     version: str
     told: Told
+    panel: Panel | None = None
 
 
 def backtest(
@@ -198,7 +200,7 @@ class _Replayed(NamedTuple):
 
 def _replayed(one: Replay, alarm: Alarm, since: float, on_tick: Callable[[int, int], None]) -> _Replayed:
     watch = Watch(len(one.told.accounts), one.config.scorecard, alarm, since)
-    played = play(one.told, one.config, on_tick=on_tick, on_scores=watch)
+    played = play(one.told, one.config, on_tick=on_tick, on_scores=watch, panel=one.panel)
     return _Replayed(watch.looks, played)
 
 

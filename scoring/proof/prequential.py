@@ -19,6 +19,7 @@ from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
 from scoring.features import feature_names
+from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
 from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing, segments
@@ -107,6 +108,8 @@ def play(
     rivals: Sequence[Rival] = (),
     on_tick: Callable[[int, int], None] = lambda _done, _all: None,
     on_scores: Callable[[Tick, Mask, Scores], None] = lambda _tick, _here, _scores: None,
+    *,
+    panel: Panel | None = None,
 ) -> Played:
     """Replay a story.
 
@@ -116,13 +119,15 @@ def play(
         rivals: who else predicts, trained anew at every tick on all labels known by then.
         on_tick: told how many ticks are done, of how many.
         on_scores: shown everybody at each tick, who of them was not lost already, and the scores of those.
+        panel: experts of plugins.
     """
     outcome, names = config.scorecard.outcome, feature_names([m.name for m in config.measures])
     cpu = dict.fromkeys(("replay", "predict", "learn", *(rival.name for rival in rivals)), 0.0)
     clock = _Clock(cpu)
     half = outcome.horizon / 2.0
     model = fresh(config)
-    contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :])
+    guests = () if panel is None else panel.names
+    contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :], *guests)
     columns = _Columns(contenders, names, segments(config.scorecard))
     waiting: list[Snapshots] = []
     halves: list[Snapshots] = []
@@ -139,8 +144,8 @@ def play(
         half_ripe = [one for one in halves if one.at + half <= at]
         halves = halves[len(half_ripe) :]
         with clock("learn"):
-            whole = _lessons(ripe, columns, outcome.horizon)
-            model = taught(model, whole, config, _lessons(half_ripe, columns, half, early=True))
+            halfway = _lessons(half_ripe, columns, half, early=True)
+            model = taught(model, _lessons(ripe, columns, outcome.horizon), config, halfway, panel)
         done += ripe
         if not rivals:  # nobody reads them again, and they are most of what a replay holds
             for one in ripe:
@@ -149,7 +154,7 @@ def play(
             accounts, values, rows = tick.accounts[here], tick.values[here], picked(tick.rows, here)
             nothing, nowhere = np.full(len(accounts), np.nan), np.full(len(accounts), NO_BAND, np.int8)
             by_hand, cards = told.measures.set_by_hand(rows, at), told.measures.cards(rows)
-            scores = Scorer(config, model).score(values, nothing, nowhere, by_hand, cards)
+            scores = Scorer(config, model, panel).score(values, nothing, nowhere, by_hand, cards)
         on_scores(tick, here, scores)
         said = np.column_stack([scores.predictions.get(name, nothing) for name in contenders])
         lost = told.lost(accounts, at, outcome)

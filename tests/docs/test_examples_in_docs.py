@@ -13,9 +13,15 @@ import yaml
 
 import hub
 from hub.sdk import hooks
+from hub.sdk.experts import MOST_STATE
+from hub.settings import SHORTEST_KEY
 from hub.streams import topics
 from hub.web.words import BAND_WORDS
 from scoring.config import Measure
+from scoring.guests import A_CUSTOMER, PATIENCE
+from scoring.loading import load
+from scoring.model import fresh
+from scoring.model import trust as trust_of
 from tests.docs.pages import PAGES, ROOT, name_of
 
 
@@ -23,6 +29,25 @@ from tests.docs.pages import PAGES, ROOT, name_of
 def test_the_connector_in_the_docs_is_the_one_that_is_tested(name):
     code = (ROOT / "examples" / "acme-connector" / name).read_text().rstrip()
     assert f"```python\n{code}\n```" in (ROOT / "docs" / "write-a-connector.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["acme_expert.py", "test_acme_expert.py"])
+def test_the_expert_in_the_docs_is_the_one_that_is_tested(name):
+    code = (ROOT / "examples" / "river-expert" / name).read_text().rstrip()
+    assert f"```python\n{code}\n```" in (ROOT / "docs" / "write-an-expert.md").read_text()
+
+
+def test_the_guide_to_experts_tells_their_bounds_as_they_are():
+    guide = " ".join((ROOT / "docs" / "write-an-expert.md").read_text().split())
+    assert f"at most {MOST_STATE // 1024} KiB" in guide
+    assert (PATIENCE, A_CUSTOMER) == (3.0, 0.001)
+    assert "longer than three seconds and a millisecond for each customer" in guide
+    assert f"{SHORTEST_KEY} characters or more" in guide
+    model = fresh(load())
+    shares = [trust_of(load(), ["one"])["one"], sum(trust_of(load(), [f"e{n}" for n in range(9)]).values()) - 1.0]
+    assert model.guests == {}
+    assert [f"{share:.0%}" for share in shares] == ["5%", "20%"]
+    assert "a share of 5 % (all experts of plugins together at most 20 %)" in guide
 
 
 def test_every_name_the_door_offers_that_a_connector_needs_is_in_its_guide():

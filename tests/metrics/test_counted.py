@@ -39,7 +39,8 @@ def installation(database, hot):
 
 
 def test_processes_that_are_scraped_count_a_portfolio_once_for_all(database):
-    database.write(lambda connection: connection.execute(insert(schema.accounts), people("steady", "watch", "watch")))
+    some = people("steady", "watch", "watch")
+    database.write(lambda connection: connection.execute(insert(schema.accounts), some)).result()
     reads = []
     clock = Clock()
     hot = Hot(clock=clock)

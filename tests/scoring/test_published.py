@@ -7,8 +7,9 @@ from hub import ConfigError
 from hub.store import schema
 from scoring.learner import Learner
 from scoring.model import decode, newest
-from scoring.published import go_back, versions
+from scoring.published import forget, go_back, versions
 from scoring.teaching import PORTION
+from tests.scoring.strangers import Tally, panel
 from tests.scoring.test_learner import CONFIG, Clock, _draft, _labels, _records, _run
 
 
@@ -59,3 +60,36 @@ def test_learning_goes_on_from_there(taught):
 def test_what_is_not_there_cannot_be_gone_back_to(taught, to, said):
     with pytest.raises(ConfigError, match=said):
         _back(taught, to)
+
+
+def test_the_expert_of_a_plugin_can_begin_anew(database):
+    clock, labels, experts = Clock(), _labels(2 * PORTION), panel(Tally)
+    learner = Learner(database, CONFIG, clock, experts)
+    _run(database, learner, _records(labels[:PORTION]))
+    assert _draft(database)["guests"]["tally"]["labels"] == PORTION
+    made = database.write(lambda connection: forget(connection, "tally", 5_000_000.0)).result(10)
+    assert (made.version, made.labels) == (2, PORTION)
+    with database.read() as connection:
+        model = newest(connection)
+    assert model.guests == {}
+    assert "tally" not in model.mixture.weights
+    assert sum(model.mixture.weights.values()) == pytest.approx(1.0)
+    _run(database, learner, _records(labels[PORTION:], 900))
+    assert _draft(database)["guests"]["tally"]["labels"] == PORTION
+    assert [one.version for one in _listed(database)][-2:] == [2, 1]
+
+
+def test_only_an_expert_that_the_models_know_can_be_forgotten(taught):
+    for name in ("nobody", "bayes", ""):
+        with pytest.raises(ConfigError, match=r"the models know no expert of a plugin called .*; they know none"):
+            taught.write(lambda connection, name=name: forget(connection, name, 1.0)).result(10)
+
+
+def test_going_back_takes_what_experts_of_plugins_learned_back_as_well(database):
+    clock, labels = Clock(), _labels(2 * PORTION)
+    learner = Learner(database, CONFIG, clock, panel(Tally))
+    for start in (0, PORTION):
+        _run(database, learner, _records(labels[start : start + PORTION], start))
+        clock.now += 100
+    _back(database, 1)
+    assert _draft(database)["guests"]["tally"]["labels"] == PORTION

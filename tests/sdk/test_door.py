@@ -13,6 +13,7 @@ def test_the_door_s_names_are_these_and_no_others():
         "Delivery",
         "Driver",
         "Event",
+        "Expert",
         "Health",
         "HubError",
         "MalformedError",
@@ -34,6 +35,7 @@ def test_the_door_s_names_are_these_and_no_others():
         "VendorSettings",
         "Webhook",
         "cut_json",
+        "feature_rows",
         "hookimpl",
         "sandbox_page",
     ]

@@ -20,6 +20,7 @@ from hub.sdk.errors import ConfigError
 from hub.settings import Settings
 from hub.streams.topics import DAY, EVENTS
 from hub.web.listen import SHORT
+from scoring.seating import OURS
 
 _STANDS_ON: Final = ("faust-streaming", "sqlalchemy", "aiokafka", "psycopg", "redis", "river", "numpy")
 
@@ -65,6 +66,7 @@ def given(settings: Settings, vendors: Mapping[str, str]) -> Iterator[Check]:
     except ConfigError as error:
         yield Check("settings", "wrong", str(error))
         return
+    registry.experts(OURS)  # what is wrong with one is its plugin's problem
     for plugin in registry.plugins:
         if plugin.problem:
             yield Check("plugin", "wrong", f"{plugin.name} ({plugin.distribution} {plugin.version}): {plugin.problem}")
