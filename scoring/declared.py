@@ -17,7 +17,7 @@ class Data(BaseModel):
     A version is made of what is written down, so a file that does not use a new word keeps the version it had.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     later: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
@@ -51,6 +51,6 @@ def listed(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
-Grace = Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, BeforeValidator(share), Field(gt=0, allow_inf_nan=False)]
+Duration = Annotated[float, Field(gt=0, allow_inf_nan=True), BeforeValidator(seconds)]
+Grace = Annotated[float, Field(ge=0), BeforeValidator(seconds)]
+Share = Annotated[float, Field(gt=0), BeforeValidator(share)]

@@ -60,7 +60,8 @@ class Moves:
 
     Attributes:
         accounts: how many were judged.
-        moved: how many by half a point or more.
+        total: how many there are; more than were judged if somebody had enough.
+        moved: how many by half a point or more; who has left is shown nowhere, and moves no more.
         bands: (band now, band under the draft) -> how many.
         most: who would move most.
         at: the moment they were judged at, unix seconds.
@@ -68,6 +69,7 @@ class Moves:
 
     at: float
     accounts: int = 0
+    total: int = 0
     moved: int = 0
     bands: dict[tuple[Band, Band], int] = field(default_factory=dict)
     most: list[Mover] = field(default_factory=list)
@@ -114,6 +116,8 @@ def moves(
     most: int = 10,
     told: Callable[[int, int], None] = lambda _done, _of: None,
     panel: Panel | None = None,
+    some: int = 1_000,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Moves:
     """Whom a draft would move.
 
@@ -125,11 +129,14 @@ def moves(
         most: how many movers to name.
         told: how many accounts are done, and of how many.
         panel: experts of plugins.
+        some: so many are judged at once.
+        enough: asked after each of these whether to stop. Ids say nothing of a customer: the first are a sample.
     """
     sides = [_Side(connection, config, panel) for config in (old, new)]
-    found, total = Moves(at), connection.scalar(select(func.count()).select_from(schema.accounts)) or 0
-    for (ids, before), (_, after) in zip(*(side.judged(at) for side in sides), strict=True):
-        change = after.scores.health - before.scores.health
+    found = Moves(at, total=connection.scalar(select(func.count()).select_from(schema.accounts)) or 0)
+    for (ids, before), (_, after) in zip(*(side.judged(at, some) for side in sides), strict=True):
+        left = (before.bands == LEFT) & (after.bands == LEFT)
+        change = np.where(left, 0.0, after.scores.health - before.scores.health)
         found.accounts += len(ids)
         found.moved += int((np.abs(change) >= MOVED).sum())
         for pair in zip(before.bands.tolist(), after.bands.tolist(), strict=True):
@@ -139,7 +146,9 @@ def moves(
             if abs(change[place]) >= MOVED:
                 found.most.append(_mover(ids[place], place, before, after))
         found.most = sorted(found.most, key=lambda one: -abs(one.draft - one.health))[:most]
-        told(found.accounts, total)
+        told(found.accounts, found.total)
+        if enough():
+            break
     called = names(connection, [one.account for one in found.most])
     found.most = [one._replace(name=called.get(one.account)) for one in found.most]
     return found
@@ -160,9 +169,9 @@ class _Side:
         self._scorer: Scorer = scorers.at(connection, scorers.newest()) or scorers.plain
         self._measures: MeasureSet = measures_of(config, scorers.names)
 
-    def judged(self, at: float) -> Iterator[tuple[Sequence[str], _Judged]]:
+    def judged(self, at: float, some: int) -> Iterator[tuple[Sequence[str], _Judged]]:
         """All accounts, some at a time, in one order."""
-        for ids, rows in each(self._connection, self._measures.layout):
+        for ids, rows in each(self._connection, self._measures.layout, some):
             restate(self._connection, ids, rows, self._measures)
             values = self._measures.read(rows, at)
             was: Floats = rows["health"]

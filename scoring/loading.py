@@ -66,15 +66,29 @@ def remembered(connection: Connection, version: str) -> Config | None:
     return None if body is None else Config.model_validate_json(body)
 
 
-def _read(folder: Path | None, name: str, draft: Path | None) -> Any:
+def text(folder: Path | None, name: str) -> str:
+    """One of `FILES` as it stands in a folder; ours where it is missing or no folder is given.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = _path(folder, name)
+    try:
+        found: str = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
+    return found
+
+
+def _path(folder: Path | None, name: str) -> Any:
     ours: Folder = files("scoring").joinpath("defaults")
-    path = (
-        draft
-        if draft is not None
-        else folder / name
-        if folder is not None and (folder / name).is_file()
-        else ours.joinpath(name)
-    )
+    return folder / name if folder is not None and (folder / name).is_file() else ours.joinpath(name)
+
+
+def _read(folder: Path | None, name: str, draft: Path | None) -> Any:
+    path = _path(folder, name) if draft is None else draft
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

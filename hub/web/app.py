@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from hub.web import actions, forms, palette, stream
+from hub.web import actions, drafting, forms, palette, stream
 from hub.web.api import explaining, learned, overriding, probes, routes
 from hub.web.context import Context
 from hub.web.frame import Frame
@@ -53,6 +53,7 @@ def create_app(context: Context) -> FastAPI:
         app.add_api_route(path, _page(frame, view), include_in_schema=False, methods=["GET", "HEAD"])
     app.include_router(forms.router(frame, proofs))
     app.include_router(actions.router(frame, proofs))
+    app.include_router(drafting.router(frame, proofs))
     app.include_router(stream.router(frame))
     app.include_router(palette.router(site))
     app.include_router(routes.router(site))

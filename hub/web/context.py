@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,7 @@ from hub.store.live import Live
 from hub.store.questions.tree import Rollup
 from scoring.answers import Answers
 from scoring.config import Config
+from scoring.guests import Panel
 from scoring.overrides import Override
 from scoring.sources import Told
 
@@ -207,6 +208,8 @@ class Context:
         database: the truth.
         live: what just happened.
         config: what is measured and how it is weighed, in use; None where nobody here can tell.
+        measures: those of `config` that plugins bring.
+        panel: experts of plugins.
         hot: answers that may be two seconds old; shared by all processes that show pages, where there is a Redis.
         explain: why an account's health is what it is; None if it was never scored.
         answers: what moved it, what would bring it to green, what if; None where nobody here can tell.
@@ -238,6 +241,8 @@ class Context:
     explain: Callable[[Connection, str], Explanation | None]
     answers: Answers | None = None
     config: Config | None = None
+    measures: Sequence[Mapping[str, Any]] = ()
+    panel: Panel | None = None
     hot: Hot = field(default_factory=Hot)
     lag: Callable[[], Mapping[str, int]] = _nothing
     counters: Callable[[], Mapping[str, int]] = _nothing

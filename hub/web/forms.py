@@ -14,31 +14,35 @@ from hub.web.proofs import SESSION_COOKIE, SESSION_SECONDS, Proofs
 from hub.web.refusal import RefusedError
 from hub.web.render import THEMES
 
-_MOST: Final = 65_536
+_MOST: Final = 65_536  # bytes
+_FIELDS: Final = 100
 _YEAR: Final = 365 * 86_400
 
 
-async def read(request: Request) -> dict[str, str]:
+async def read(request: Request, most: int = _MOST, fields: int = _FIELDS) -> dict[str, str]:
     """A form's last values.
 
     Raises:
-        RefusedError: it is larger than any of ours.
+        RefusedError: it is larger than ours, `most` bytes and so many fields.
     """
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _MOST:
+        if len(body) > most:
             raise RefusedError(413)
-    return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=100))
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=fields))
+    except ValueError:
+        raise RefusedError(413) from None
 
 
-async def checked(request: Request, proofs: Proofs) -> dict[str, str]:
+async def checked(request: Request, proofs: Proofs, most: int = _MOST, fields: int = _FIELDS) -> dict[str, str]:
     """A form's last values, if one of our pages sent it.
 
     Raises:
         RefusedError: it carries no token of ours.
     """
-    form = await read(request)
+    form = await read(request, most, fields)
     if not proofs.is_form(form.get("form_token", "")):
         raise RefusedError(
             403,

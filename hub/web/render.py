@@ -46,6 +46,7 @@ class Renderer:
             "fact": words.fact,
         }
         self._environment.filters |= {"sentence": lambda text: text[:1].upper() + text[1:]}
+        self._environment.filters |= {"ticked": _ticked}
         self._environment.filters |= {"pairs": _pairs, "quoted": partial(quote, safe="")}
         self._environment.filters |= {"age": _age, "due": _due, "day": _day, "since": _since}
         self._environment.globals |= {
@@ -83,6 +84,18 @@ def digest(text: str) -> str:
 
 def _digest(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=6).hexdigest()
+
+
+def _ticked(text: str) -> Markup:
+    """What stands between backticks is code.
+
+    >>> _ticked("use `7d`, not `<b>`")
+    Markup('use <code>7d</code>, not <code>&lt;b&gt;</code>')
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return Markup("{}").format(text)
+    return Markup("").join(tag("code", part) if place % 2 and part else part for place, part in enumerate(parts))
 
 
 def _pairs(text: str) -> list[tuple[str, Any]]:

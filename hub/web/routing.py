@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.routing import compile_path
 
 from hub.web.page import Asked, View
-from hub.web.pages import account, deliveries, letters, models, moved, portfolio, streams, what_if
+from hub.web.pages import account, deliveries, letters, models, moved, portfolio, scorecard, streams, what_if
 
 PAGES: Final[Mapping[str, View]] = {
     "/": portfolio.view,
@@ -18,6 +18,7 @@ PAGES: Final[Mapping[str, View]] = {
     "/accounts/{reference}/what-if": what_if.view,
     "/moved": moved.view_book,
     "/models": models.view,
+    "/scorecard": scorecard.view,
     "/streams": streams.view,
     "/deliveries": deliveries.view,
     "/dead-letters": letters.view,
@@ -26,6 +27,7 @@ PAGES: Final[Mapping[str, View]] = {
 NAVIGATION: Final = (
     ("/", "Portfolio", "portfolio", "customers"),
     ("/models", "Models", "models", "health"),
+    ("/scorecard", "Scorecard", "scorecard", "health"),
     ("/streams", "Connectors and streams", "streams", "operation"),
     ("/deliveries", "Deliveries", "deliveries", "operation"),
     ("/dead-letters", "Dead letters", "letters", "operation"),

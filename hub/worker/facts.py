@@ -66,6 +66,8 @@ class Facts:
             explain=self._explain,
             answers=Answers(hub.engine.config, self._scorers),
             config=hub.engine.config,
+            measures=hub.registry.measures(),
+            panel=hub.engine.panel,
             lag=self._asked(hub.condition.behind.records),
             counters=self._asked(self._books),
             rates=self._pace.rates,

@@ -38,6 +38,12 @@ def card(**words):
     return Config.model_validate(body)
 
 
+def test_whoever_has_enough_is_told_of_how_many_it_was(room):
+    told = judged(room, changed(SLOW), some=1, enough=lambda: True)
+    assert told.accounts == sum(told.bands.values()) == 1
+    assert told.total == len(ACCOUNTS)
+
+
 DRAFTS = [
     changed(SLOW),
     card(dimensions=OLD.model_dump()["scorecard"]["dimensions"][:1]),

@@ -40,6 +40,7 @@ def pages(ids):
     common = {
         "portfolio": "/",
         "models": "/models",
+        "scorecard": "/scorecard",
         "streams": "/streams",
         "deliveries": "/deliveries",
         "dead-letters": "/dead-letters",

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -63,6 +64,7 @@ def paths(ids):
         "/moved?since=7d",
         "/moved?since=90d",
         "/models",
+        "/scorecard",
         "/streams",
         "/deliveries",
         "/dead-letters",
@@ -91,6 +93,8 @@ def test_axe_finds_nothing_wrong(browser, face, theme):
             f"{one}/what-if?to=80&m.urgent_tickets=0",
             f"{one}/what-if?to=100&m.nps=-1",
             "/moved?since=7d&where=owner%3Dnobody",
+            "/models",
+            "/scorecard",
             "/streams",
             "/dead-letters",
             "/deliveries?outcome=failed",
@@ -128,6 +132,82 @@ def test_axe_finds_nothing_wrong_with_the_track_record_and_nothing_runs_over_the
             page.wait_for_url("**top=7")
             assert "Of the 7 customers" in page.locator(".quote").inner_text()
             assert page.complaints == []
+
+
+SCORECARD = "textarea[name=scorecard]"
+
+
+def typed(page, old, new):
+    """Change the scorecard's text as somebody types, and wait for what comes of it."""
+    box = page.locator(SCORECARD)
+    with page.expect_response("**/scorecard"):
+        box.fill(box.input_value().replace(old, new, 1))
+    page.wait_for_selector('[data-result][aria-busy="false"]')
+
+
+def test_a_draft_is_judged_while_it_is_typed(browser, face):
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+
+    url, _, _ = face
+    with opened(browser, bypass_csp=True) as page:
+        page.goto(url + "/scorecard")
+        weight = page.get_by_label("Adoption", exact=True)
+        with page.expect_response("**/scorecard"):
+            weight.fill("1")
+        page.wait_for_selector(".migration")
+        assert "would be in another band" in page.locator("[data-said]").inner_text()
+        assert "  - name: adoption\n    weight: 1\n" in page.locator(SCORECARD).input_value()
+        assert page.locator('[data-share="adoption"]').inner_text() == "12 %"
+        assert page.evaluate("document.activeElement.id") == "w-adoption"  # nobody is torn away from where he types
+        slide = page.locator('[data-for="w-support"]')
+        with page.expect_response("**/scorecard"):
+            slide.evaluate("(one) => { one.value = 9; one.dispatchEvent(new Event('input', {bubbles: true})); }")
+        page.wait_for_function("document.querySelector('textarea[name=scorecard]').value.includes('weight: 9')")
+        assert page.get_by_label("Support", exact=True).input_value() == "9"
+        assert Axe().run(page).response["violations"] == []
+        typed(page, "measure: usage_trend", "measure: usage_trendd")
+        page.wait_for_selector(".problems")
+        assert "write usage_trend" in page.locator(".problems").inner_text()
+        assert Axe().run(page).response["violations"] == []
+        page.locator(".problems code.there").click()
+        chosen = (
+            "(() => { const t = document.activeElement; return t.value.slice(t.selectionStart, t.selectionEnd); })()"
+        )
+        assert "usage_trendd" in page.evaluate(chosen)
+        typed(page, "usage_trendd", "usage_trend")
+        page.wait_for_selector(".migration")
+        page.goto(url + "/scorecard")
+        page.get_by_role("button", name="Go on with it").click()
+        page.wait_for_selector(".migration")
+        assert "weight: 9" in page.locator(SCORECARD).input_value()
+        assert page.complaints == []
+
+
+def test_a_draft_is_judged_without_scripts_and_can_be_taken_home(browser, face):
+    url, _, _ = face
+    with opened(browser, java_script_enabled=False) as page:
+        page.goto(url + "/scorecard")
+        page.get_by_label("Adoption", exact=True).fill("1")
+        page.get_by_role("button", name="Show who would move").click()
+        assert "would be in another band" in page.locator("[data-result]").inner_text()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download scorecard.yaml").click()
+        assert "weight: 1\n    measures:\n      - {measure: usage_trend" in Path(download.value.path()).read_text()
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_a_judged_draft_does_not_run_over_the_side(browser, face, width):
+    url, _, _ = face
+    with opened(browser, width=width, height=844) as page:
+        page.goto(url + "/scorecard")
+        typed(page, "weight: 4", "weight: 1")
+        page.wait_for_selector(".migration")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(OVER) == []
+        typed(page, "weight: 1", "a long line that is wrong " * 20)
+        page.wait_for_selector(".problems")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(OVER) == []
 
 
 def test_axe_finds_nothing_wrong_with_many_processes_and_nothing_runs_over_the_side(browser):
