@@ -11,6 +11,7 @@ from scoring.batch import Integers
 from scoring.config import Measure, Scorecard
 from scoring.families.segments import DEFAULT
 from scoring.limits import Limits
+from scoring.norms import Norms, Peers
 from scoring.scorecard import Card, Weighed
 
 
@@ -20,15 +21,16 @@ class Cards:
     Args:
         measures: the columns of the matrix, in order.
         scorecard: with its cards.
+        norms: what is usual, for percentiles.
 
     Raises:
         ConfigError: a transform lacks its bounds, or its bands make no sense.
     """
 
-    def __init__(self, measures: Sequence[Measure], scorecard: Scorecard) -> None:
+    def __init__(self, measures: Sequence[Measure], scorecard: Scorecard, norms: Norms | None = None) -> None:
         self.names = (*(card.name for card in scorecard.cards), "")
         all_of_them: Sequence[Weighed] = [*scorecard.cards, scorecard]
-        self._cards = [Card(measures, card) for card in all_of_them]
+        self._cards = [Card(measures, card, norms, name) for card, name in zip(all_of_them, self.names, strict=True)]
         own = [scorecard.limits if card.limits is None else card.limits for card in scorecard.cards]
         self._limits = [Limits(measures, limits) for limits in (*own, scorecard.limits)]
 
@@ -53,6 +55,10 @@ class Cards:
     def words(self, values: Sequence[float], code: int = DEFAULT) -> Mapping[str, str]:
         """Which floor and which cap hold a customer (M,), in words by the name of the part."""
         return self._limits[code].words(values)
+
+    def peers(self, code: int = DEFAULT) -> Mapping[int, Peers | None]:
+        """With whom percentiles of a card compare, by column; None: with nobody yet."""
+        return self._cards[code].peers
 
     def weights(self, code: int = DEFAULT) -> Floats:
         """(M,) the share of each measure in a card; they sum to 1."""

@@ -141,13 +141,25 @@ class Transform(Data):
 
     measure: str
     weight: float = Field(gt=0)
-    kind: Literal["linear", "bands"] = "linear"
+    kind: Literal["linear", "bands", "percentile"] = "linear"
     low: float | None = None
     high: float | None = None
     bands: list[tuple[float, float]] = Field(default_factory=list, description="[(at least, score)], ascending")
     missing: Literal["neutral", "worst", "best", "redistribute"] = Field(
         "neutral", description="what an unknown counts as; redistribute: its weight goes to what is known"
     )
+    among: Literal["segment", "all"] = Field(
+        "segment", description="percentile: compared with whom its card weighs, or with all customers"
+    )
+    later: ClassVar[frozenset[str]] = frozenset({"among"})
+
+    @model_validator(mode="after")
+    def _alone(self) -> Self:
+        if self.kind == "percentile" and (self.low is not None or self.high is not None or self.bands):
+            raise ValueError(
+                f"{self.measure}: a percentile takes no bounds and no bands; the measure says which end is good"
+            )
+        return self
 
 
 class Dimension(Data):

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 from sqlalchemy import Connection, func, select
 
 from hub import Band
 from hub.store import schema
+from scoring import norming
 from scoring.accounts import each, measures_of
 from scoring.arrays import Codes, Floats
 from scoring.bands import BANDS, LEFT
@@ -23,13 +25,15 @@ from scoring.config import Config
 from scoring.folds import folds
 from scoring.guests import Panel
 from scoring.measures import MeasureSet
+from scoring.model import fresh, newest
+from scoring.norms import compared
 from scoring.profiles import names
 from scoring.restating import restate
 from scoring.scorer import Scorer, Scores
-from scoring.scorers import Scorers
 
 MOVED: Final = 0.5
 """Points of health below which nobody would notice."""
+_PEERS: Final = 2_000  # a draft is looked at while one types: percentiles within 3 points
 _SPANS: Final = ("half_life", "window", "stale_after", "horizon", "every")
 _NAMED_BY: Final = ("name", "measure")
 
@@ -132,7 +136,8 @@ def moves(
         some: so many are judged at once.
         enough: asked after each of these whether to stop. Ids say nothing of a customer: the first are a sample.
     """
-    sides = [_Side(connection, config, panel) for config in (old, new)]
+    anew = at if _compared_anew(connection, new) else None
+    sides = [_Side(connection, config, panel, anew) for config in (old, new)]
     found = Moves(at, total=connection.scalar(select(func.count()).select_from(schema.accounts)) or 0)
     for (ids, before), (_, after) in zip(*(side.judged(at, some) for side in sides), strict=True):
         left = (before.bands == LEFT) & (after.bands == LEFT)
@@ -162,12 +167,14 @@ class _Judged(NamedTuple):
 class _Side:
     """One configuration, with the newest models, over all accounts."""
 
-    def __init__(self, connection: Connection, config: Config, panel: Panel | None) -> None:
-        scorers = Scorers(config, panel)
-        scorers.refresh(connection)
+    def __init__(self, connection: Connection, config: Config, panel: Panel | None, compared_at: float | None) -> None:
+        model = newest(connection)
+        if compared_at is not None:
+            norms = norming.made(connection, config, 0, compared_at, compared_at, most=_PEERS)
+            model = msgspec.structs.replace(model or fresh(config), norms=norms)
         self._connection = connection
-        self._scorer: Scorer = scorers.at(connection, scorers.newest()) or scorers.plain
-        self._measures: MeasureSet = measures_of(config, scorers.names)
+        self._scorer = Scorer(config, model, panel)
+        self._measures: MeasureSet = measures_of(config, self._scorer.names)
 
     def judged(self, at: float, some: int) -> Iterator[tuple[Sequence[str], _Judged]]:
         """All accounts, some at a time, in one order."""
@@ -178,6 +185,13 @@ class _Side:
             by_hand, cards = self._measures.set_by_hand(rows, at), self._measures.cards(rows)
             scores = self._scorer.score(values, was, rows["band"], by_hand, cards)
             yield ids, _Judged(scores, np.where(self._measures.gone(rows, at), LEFT, scores.band).astype(np.int8))
+
+
+def _compared_anew(connection: Connection, new: Config) -> bool:
+    """Whether a draft compares customers by what nobody keeps yet: then both sides are, by what is usual now."""
+    model, wanted = newest(connection), compared(new.scorecard)
+    held = {} if model is None or model.norms is None else model.norms.grids
+    return any(not within <= held.get(measure, {}).keys() for measure, within in wanted.items())
 
 
 def _mover(account: str, place: int, before: _Judged, after: _Judged) -> Mover:

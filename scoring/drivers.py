@@ -39,7 +39,8 @@ _GROUPED: Final = 1_000.0  # from here on with commas
 _OF_ONE: Final = re.compile(r"\b1 (?P<before>(?:(?!of )[a-z]+ ){0,2}?)(?P<noun>people|[a-z]+[^\Ws]s)\b")
 """What is counted, of `1 urgent tickets open`; labels are written in the plural."""
 _FADED: Final = 0.05  # of one: nobody remembers it
-_LEAST: Final = 0.05  # points; less is shown as nothing
+LEAST_SAID: Final = 0.05
+"""Points; less is shown as nothing."""
 
 
 def part_in_words(name: str) -> str | None:
@@ -138,7 +139,7 @@ def strongest(
     said = {} if said is None else said
     drivers = []
     for place in sorted(range(len(points)), key=sizes.__getitem__, reverse=True)[:k]:
-        if sizes[place] < _LEAST:
+        if sizes[place] < LEAST_SAID:
             break
         part = parts[place]
         if isinstance(part, str):
@@ -157,4 +158,4 @@ def others(rest: float, learned: float) -> list[Driver]:
         learned: points of them that a newer model moved.
     """
     named = (("model", SPECIAL["model"], learned), ("scorecard", "the scorecard weighs otherwise", rest - learned))
-    return [Driver(name, text, round(points, 2)) for name, text, points in named if abs(points) >= _LEAST]
+    return [Driver(name, text, round(points, 2)) for name, text, points in named if abs(points) >= LEAST_SAID]

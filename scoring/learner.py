@@ -22,6 +22,7 @@ from hub.store import schema
 from hub.store.database import Database, insert_rows
 from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import LABELS, TopicSpec
+from scoring import norming
 from scoring.config import Config
 from scoring.features import feature_names
 from scoring.guests import Panel
@@ -98,13 +99,18 @@ class Learner:
         return Step(write=write, duplicates=len(labels) - len(new), dead=dead, after=tell)
 
     def tick(self, connection: Connection) -> Step | None:
-        """Publish what was learned since the last version, if it has waited long enough."""
-        model = _draft(connection)
-        if model is None or not self._due(model):
+        """Publish what was learned since the last version, if it has waited long enough, and what is usual by now."""
+        model, norms = _draft(connection), None
+        if norming.due(connection, self._config, model, self._now()):
+            before = 0 if model is None or model.norms is None else model.norms.version
+            norms = norming.made(connection, self._config, before + 1, self._now())
+        if norms is None and (model is None or not self._due(model)):
             return None
         alone(connection)
-        model = _draft(connection) or model
-        return Step(write=lambda connection: self._store(connection, model))
+        model = _draft(connection) or model or fresh(self._config)
+        if norms is not None:
+            model = msgspec.structs.replace(model, norms=norms)
+        return Step(write=lambda connection: self._store(connection, model, publish=norms is not None))
 
     def _read(self, connection: Connection, batch: Sequence[Record]) -> tuple[list[_Found], list[DeadLetter]]:
         names: dict[str, tuple[str, ...] | None] = {}
@@ -154,11 +160,11 @@ class Learner:
             return False
         return model.unpublished >= _LABELS_A_VERSION or self._now() - model.at >= _SECONDS_A_VERSION
 
-    def _store(self, connection: Connection, model: Model) -> None:
+    def _store(self, connection: Connection, model: Model, *, publish: bool = False) -> None:
         """Put the draft in its place and, if one is due, publish it as the next version."""
         models = schema.models
         drop = models.c.version == DRAFT
-        if self._due(model):
+        if publish or self._due(model):
             model = msgspec.structs.replace(model, version=model.version + 1, at=self._now(), unpublished=0)
             connection.execute(insert(models).values(columns(without_waiting(model), model.version)))
             drop |= models.c.version.between(1, model.version - _VERSIONS_KEPT)
@@ -236,7 +242,7 @@ def columns(model: Model, version: int) -> dict[str, Any]:
     return {
         "version": version,
         "at": model.at,
-        "trained_through": model.trained_through,
+        "trained_through": model.through,
         "config_version": model.config_version,
         "body": encode(model),
     }

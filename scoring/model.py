@@ -20,6 +20,7 @@ from scoring.guests import Guest
 from scoring.hazard import Hazard
 from scoring.lessons import Waiting
 from scoring.mixture import LIMIT, Mixture
+from scoring.norms import Norms
 from scoring.outcome import Outcome
 from scoring.proxy import Proxy
 from scoring.rhythm import Rhythm
@@ -127,6 +128,7 @@ class Model(msgspec.Struct, kw_only=True):
         rhythm: the paces of customers.
         proxy: what half the horizon taught.
         blends: what each segment taught.
+        norms: what is usual of measures that customers are compared by; None where none are, or none were made yet.
         drift: whether experts predict worse than they used to.
         hazard: of contracts, by the time to their renewal; None before anybody had a date for it.
         guests: by name, what experts of plugins learned; also of those that are not installed any more.
@@ -150,12 +152,18 @@ class Model(msgspec.Struct, kw_only=True):
     rhythm: Rhythm = msgspec.field(default_factory=Rhythm)
     proxy: Proxy = msgspec.field(default_factory=Proxy)
     blends: Blends = msgspec.field(default_factory=Blends)
+    norms: Norms | None = None
     drift: Drift = msgspec.field(default_factory=Drift)
     hazard: Hazard | None = None
     guests: dict[str, Guest] = msgspec.field(default_factory=dict)
     early: int = 0
     waiting: Waiting = msgspec.field(default_factory=Waiting)
     waiting_early: Waiting = msgspec.field(default_factory=Waiting)
+
+    @property
+    def through(self) -> float:
+        """Unix seconds after which nothing is known to it: neither outcomes nor what was usual."""
+        return max(self.trained_through, 0.0 if self.norms is None else self.norms.at)
 
     @property
     def missing(self) -> Missing:

@@ -62,7 +62,9 @@ def document(found: Record) -> dict[str, Any]:
 
 def _version(one: dict[str, Any]) -> dict[str, Any]:
     alarms = [alarm | {"at": _iso(alarm["at"]), "since": _iso(alarm["since"])} for alarm in one["alarms"]]
-    return one | {"at": _iso(one["at"]), "trained_through": _iso(one["trained_through"]), "alarms": alarms}
+    norms = one["norms"] and one["norms"] | {"at": _iso(one["norms"]["at"])}
+    told = {"at": _iso(one["at"]), "trained_through": _iso(one["trained_through"]), "alarms": alarms, "norms": norms}
+    return one | told
 
 
 def lacking(missing: Missing) -> str:

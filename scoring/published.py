@@ -30,6 +30,22 @@ class Mix(msgspec.Struct, frozen=True):
     weights: dict[str, float]
 
 
+class Usual(msgspec.Struct, frozen=True):
+    """What was usual of the measures that customers are compared by.
+
+    Attributes:
+        version: 1, 2, ...
+        at: unix seconds; nothing later is known to it.
+        accounts: how many customers there were.
+        read: of how many of them measures were read.
+    """
+
+    version: int
+    at: float
+    accounts: int
+    read: int
+
+
 class Version(msgspec.Struct, frozen=True):
     """A version of what was learned.
 
@@ -42,6 +58,7 @@ class Version(msgspec.Struct, frozen=True):
         lost: how many of those were customers who left.
         weights: how much each expert is listened to.
         alarms: the newest times that an expert was found to predict worse than it used to, newest last.
+        norms: with whom percentiles compare; None where nobody is compared.
         segments: by name, empty for whoever no card fits; only those that have had labels.
     """
 
@@ -53,6 +70,7 @@ class Version(msgspec.Struct, frozen=True):
     lost: int
     weights: dict[str, float]
     alarms: list[Alarm] = msgspec.field(default_factory=list)
+    norms: Usual | None = None
     segments: dict[str, Mix] = msgspec.field(default_factory=dict)
 
 
@@ -108,6 +126,7 @@ def forget(connection: Connection, name: str, now: float) -> Version:
 
 
 def _told(model: Model) -> Version:
+    norms = model.norms
     return Version(
         model.version,
         model.at,
@@ -117,6 +136,7 @@ def _told(model: Model) -> Version:
         model.lost,
         model.weights,
         model.drift.alarms,
+        None if norms is None else Usual(norms.version, norms.at, norms.accounts, norms.read),
         {
             name: Mix(blend.labels, blend.credibility, model.level_in(name), model.weights_in(name))
             for name, blend in model.blends.of.items()

@@ -18,6 +18,7 @@ import numpy as np
 from hub import ConfigError
 from scoring.arrays import Floats
 from scoring.config import Dimension, Measure, Transform
+from scoring.norms import Norms, Peers, peers, percentiles
 
 STEEPNESS: Final = 6.0  # the best and the worst card are e^6 apart in odds, 20 times either side of the base rate
 _MISSING: Final = {"neutral": 0.5, "worst": 0.0, "best": 1.0, "redistribute": 0.5}
@@ -32,32 +33,41 @@ class Weighed(Protocol):
 
 
 class Card:
-    """A scorecard laid out for a matrix of measures.
+    """A scorecard laid out for a matrix of measures; `peers` says by place with whom percentiles compare.
 
     Args:
         measures: the columns of the matrix, in order.
         scorecard: its transforms name some of them; a measure may be named more than once.
+        norms: what is usual, for percentiles; None: nobody is compared with anybody, and all are neutral.
+        segment: whose card it is.
 
     Raises:
         ConfigError: a transform lacks its bounds, or its bands make no sense.
     """
 
-    def __init__(self, measures: Sequence[Measure], scorecard: Weighed) -> None:
+    def __init__(
+        self, measures: Sequence[Measure], scorecard: Weighed, norms: Norms | None = None, segment: str = ""
+    ) -> None:
         places = {measure.name: place for place, measure in enumerate(measures)}
         dimensions = sum(d.weight for d in scorecard.dimensions)
         linear: list[tuple[int, float, int, Transform]] = []
         banded: list[tuple[int, float, int, Transform]] = []
+        ranked: list[tuple[int, float, int, Transform]] = []
+        kinds = {"linear": linear, "bands": banded, "percentile": ranked}
         for side, dimension in enumerate(scorecard.dimensions):
             inside = sum(t.weight for t in dimension.measures)
             for transform in dimension.measures:
                 weight = STEEPNESS * dimension.weight / dimensions * transform.weight / inside
-                (banded if transform.kind == "bands" else linear).append(
-                    (places[transform.measure], weight, side, transform)
-                )
+                kinds[transform.kind].append((places[transform.measure], weight, side, transform))
         for *_, transform in banded:
             _check_bands(transform)
-        both = linear + banded
+        both = linear + banded + ranked
         self._linear = len(linear)
+        self._ranked = [
+            (transform, peers(norms, transform, segment), measures[place].direction == "up")
+            for place, _, _, transform in ranked
+        ]
+        self.peers = {place: one for (place, *_), (_, one, _) in zip(ranked, self._ranked, strict=True)}
         self._banded = [transform for *_, transform in banded]
         self._places = np.array([place for place, *_ in both], np.intp)
         self._weights = np.array([weight for _, weight, *_ in both])
@@ -80,6 +90,8 @@ class Card:
         terms[:, : self._linear] = 0.5 - np.where(np.isnan(some), self._missing, scores)
         for place, transform in enumerate(self._banded, self._linear):
             terms[:, place] = 0.5 - _band_scores(transform, read[:, place])
+        for place, (transform, among, up) in enumerate(self._ranked, self._linear + len(self._banded)):
+            terms[:, place] = 0.5 - _rank_scores(transform, among, read[:, place], up=up)
         terms *= self._weights
         if self._left_out.any() and (unknown := np.isnan(read) & self._left_out).any():
             terms *= self._shares(~unknown)
@@ -107,6 +119,11 @@ def _band_scores(transform: Transform, values: Floats) -> Floats:
     steps = np.array([0.0, *(score for _, score in transform.bands)])  # below the first band nothing is earned
     scores = steps[np.searchsorted([at_least for at_least, _ in transform.bands], values, side="right")]
     return np.where(np.isnan(values), _MISSING[transform.missing], scores)
+
+
+def _rank_scores(transform: Transform, among: Peers | None, values: Floats, *, up: bool) -> Floats:
+    shares = np.where(np.isnan(values), np.nan, 0.5) if among is None else percentiles(among.quantiles, values)
+    return np.where(np.isnan(values), _MISSING[transform.missing], shares if up else 1.0 - shares)
 
 
 def _bounds(transform: Transform) -> tuple[float, float]:

@@ -22,7 +22,19 @@ from scoring.calibration import Platt
 from scoring.cards import Cards
 from scoring.clock import DAY
 from scoring.config import Config, Measure
-from scoring.drivers import BEYOND, CAP, FLOOR, GUEST, OTHERS, OTHERS_OF_SEGMENTS, OWN_RHYTHM, SEGMENT, strongest
+from scoring.drivers import (
+    BEYOND,
+    CAP,
+    FLOOR,
+    GUEST,
+    LEAST_SAID,
+    OTHERS,
+    OTHERS_OF_SEGMENTS,
+    OWN_RHYTHM,
+    SEGMENT,
+    strongest,
+    words,
+)
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
 from scoring.guests import Panel, Seat
@@ -45,6 +57,7 @@ from scoring.model import (
     fresh,
     segments,
 )
+from scoring.norms import said as stands
 from scoring.proxy import Proxy
 from scoring.recency import center, sign_of_life
 from scoring.scaling import standardized
@@ -125,7 +138,8 @@ class Scorer:
         self.dimensions = (*(m.dimension for m in config.measures), *[""] * len(others))
         self._parts: tuple[Measure | str, ...] = (*config.measures, *others)
         self._ruled = [(name, self.names.index(name)) for name in (CAP, FLOOR)]
-        self._cards = Cards(config.measures, card)
+        self._measures = config.measures
+        self._cards = Cards(config.measures, card, learned.norms)
         self._borders, self._hysteresis = borders(card), card.hysteresis
         names = feature_names(measured)
         self._regressions = risk.apply(learned.regressions, names)
@@ -226,6 +240,9 @@ class Scorer:
             said: words for these values, by place; empty at first.
             card: code of the one it is weighed by.
         """
+        for place, among in self._cards.peers(card).items():
+            if place not in said and abs(points[place]) >= LEAST_SAID:
+                said[place] = words(self._measures[place], values[place]) + stands(among, values[place])
         if self._segmented and (mine := self._cards.names[card]):
             said.setdefault(self.names.index(SEGMENT), f"what is usual in segment {mine}")
         for name, place in self._ruled:

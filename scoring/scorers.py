@@ -49,11 +49,11 @@ class Scorers:
     def use(self, model: Model) -> None:
         """Take a version that is not in the table (yet)."""
         self._keep(model.version, Scorer(self._config, model, self.panel))
-        self._handed = {model.version: model.trained_through}
+        self._handed = {model.version: model.through}
         self._through = sorted((dict(self._through) | self._handed).items(), reverse=True)
 
     def newest(self, through: float = math.inf) -> int:
-        """The newest version taught by nothing that matured after `through`."""
+        """The newest version that knows nothing of what was after `through`."""
         return next((version for version, trained in self._through if trained <= through), DRAFT)
 
     @property

@@ -104,6 +104,9 @@ def _list(found: list[Version], learned: Quality, *, as_json: bool) -> None:
     )
     for name, mix in (found[0].segments if found else {}).items():
         answer.print(f"{_called(name)}: {_mixed(mix)}")
+    if found and (norms := found[0].norms):
+        read = f" (a sample of {norms.read:,})" if norms.read < norms.accounts else ""
+        answer.print(f"percentiles: norms {norms.version}, of {norms.accounts:,} customers{read} at {when(norms.at)}")
     for alarm in found[0].alarms if found else ():
         answer.print(f"[yellow]◆[/] {_drifted(alarm)}")
     if learned.labels:
@@ -163,4 +166,6 @@ def _heard(one: Version | Mix) -> str:
 def _document(one: Version) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(one)
     alarms = [told | {"at": iso(told["at"]), "since": iso(told["since"])} for told in plain["alarms"]]
-    return plain | {"at": iso(one.at), "trained_through": iso(one.trained_through), "alarms": alarms}
+    norms = plain["norms"] and plain["norms"] | {"at": iso(plain["norms"]["at"])}
+    found = {"at": iso(one.at), "trained_through": iso(one.trained_through), "alarms": alarms, "norms": norms}
+    return plain | found

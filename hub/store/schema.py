@@ -251,7 +251,12 @@ models = Table(
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False),
-    Column("trained_through", Double, nullable=False, comment="newest maturity among the labels it learned"),
+    Column(
+        "trained_through",
+        Double,
+        nullable=False,
+        comment="newest maturity among the labels it learned",
+    ),
     Column("config_version", String, nullable=False),
     Column("body", Text, nullable=False, comment="JSON: weights, scalers, optimizers, mixture, measures of quality"),
 )

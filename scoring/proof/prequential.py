@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 
 from scoring.arrays import Codes, Floats, Mask, Singles
@@ -23,6 +24,7 @@ from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
 from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing, segments
+from scoring.norms import Norms, compared, grids
 from scoring.proof.story import Tick, Told
 from scoring.rows import picked
 from scoring.scorer import Scorer, Scores
@@ -154,6 +156,7 @@ def play(
             accounts, values, rows = tick.accounts[here], tick.values[here], picked(tick.rows, here)
             nothing, nowhere = np.full(len(accounts), np.nan), np.full(len(accounts), NO_BAND, np.int8)
             by_hand, cards = told.measures.set_by_hand(rows, at), told.measures.cards(rows)
+            model = _normed(model, config, at, values, cards)
             scores = Scorer(config, model, panel).score(values, nothing, nowhere, by_hand, cards)
         on_scores(tick, here, scores)
         said = np.column_stack([scores.predictions.get(name, nothing) for name in contenders])
@@ -167,6 +170,15 @@ def play(
     matured = [one for one in waiting if one.at + outcome.horizon <= last]
     pending = sum(len(one.accounts) for one in waiting[len(matured) :])
     return Played(done + matured, contenders, model, cpu, pending)
+
+
+def _normed(model: Model, config: Config, at: float, values: Floats, cards: Codes) -> Model:
+    """With what is usual at this moment, among those who are there; nothing that comes later is known to it."""
+    if not compared(config.scorecard):
+        return model
+    version, many = 1 if model.norms is None else model.norms.version + 1, len(values)
+    norms = Norms(version, at, at, config.version, many, many, grids(config, values, cards))
+    return msgspec.structs.replace(model, norms=norms)
 
 
 class _Columns(NamedTuple):

@@ -170,7 +170,7 @@ def test_what_an_alarm_does_is_to_doubt_and_not_to_forget():
     from scoring.learning import _Lecture  # noqa: PLC0415 - the one place where alarms are heard
 
     model = experienced(config(), 640)
-    lecture = _Lecture(decode(encode(model)), config())
+    lecture = _Lecture(decode(encode(model)), config(), None)
     names = [
         "sgd",
         "adagrad",
