@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 import typer
@@ -15,6 +16,7 @@ from hub.sdk.health import Band
 from hub.store.questions import account as of_account
 from hub.store.questions import portfolio
 
+_A_MOMENT: Final = timedelta(milliseconds=1)
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="The most rows to print.")]
 Account = Annotated[str, typer.Argument(help="Our id, any vendor's reference (zendesk:organization:42), or the name.")]
 
@@ -118,3 +120,9 @@ def _row(row: portfolio.Row) -> dict[str, Any]:
 
 def _facts(amount: object, currency: str | None, value: float | None) -> str:
     return f"{amount:,} {currency}" if amount is not None else "" if value is None else f"{value:g}"
+
+
+def moment(connection: Connection, clock: Literal["wall", "event"], wall: datetime) -> datetime:
+    """When what a person says now is said: by the clock of events after all there was, which it moves no further."""
+    newest = portfolio.newest(connection) if clock == "event" else None
+    return wall if newest is None else datetime.fromtimestamp(newest, UTC) + _A_MOMENT

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import select
 
 from hub.cli.context import begun, load
-from hub.cli.look import find
+from hub.cli.look import find, moment
 from hub.cli.output import Json, answer, print_json
 from hub.ingest.intake import seal
 from hub.sdk.errors import HubError
@@ -39,16 +39,18 @@ def merge(
     begun(settings)
     with closing(Beside(settings)) as beside:
         keep, gone = _both(beside.database, survivor, absorbed, undo=undo)
-        now = datetime.now(UTC)
+        wall = datetime.now(UTC)
+        with beside.database.read() as connection:
+            now = moment(connection, settings.clock, wall)
         event = Event(
-            id=f"{OURS}:{'separate' if undo else 'merge'}:{gone}:{keep}:{now.isoformat()}",
+            id=f"{OURS}:{'separate' if undo else 'merge'}:{gone}:{keep}:{wall.isoformat()}",
             kind="account.merged",
             account=keep,
             occurred_at=now,
             properties={"absorbed": gone, "why": why} | ({"undo": True} if undo else {}),
         )
         intake = beside.intake
-        intake.append(intake.pack([seal(event, OURS, now)], now.timestamp())).result()
+        intake.append(intake.pack([seal(event, OURS, wall)], wall.timestamp())).result()
     if as_json:
         print_json({"survivor": keep, "absorbed": gone, "undo": undo, "event": event.id})
     else:

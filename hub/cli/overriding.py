@@ -11,17 +11,14 @@ import typer
 from sqlalchemy import Connection
 
 from hub.cli.context import load, reading
-from hub.cli.look import Account, find
+from hub.cli.look import Account, find, moment
 from hub.cli.output import Json, answer, iso, plain, print_json, print_table, when
 from hub.ingest.intake import seal
 from hub.sdk.errors import HubError
-from hub.store.questions import portfolio
 from hub.worker import Beside
 from scoring.declared import seconds
 from scoring.families.by_hand import OURS
 from scoring.overrides import Override, checked, event, history
-
-_A_MOMENT = timedelta(milliseconds=1)  # by the clock of events this comes after all there was, and moves it no further
 
 
 def override(
@@ -48,9 +45,8 @@ def override(
     settings, _ = load()
     with reading() as connection:
         found = find(connection, account)
-        newest = portfolio.newest(connection) if settings.clock == "event" else None
-    wall = datetime.now(UTC)
-    now = wall if newest is None else datetime.fromtimestamp(newest, UTC) + _A_MOMENT
+        wall = datetime.now(UTC)
+        now = moment(connection, settings.clock, wall)
     end = 0.0 if health is None else _moment(until, now).timestamp()
     said = checked(Override(now.timestamp(), end, health, author or getpass.getuser(), reason))
     told = event(found, said)

@@ -1,11 +1,13 @@
 """`merge`: a person says that two customers are one, and takes it back."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from hub.cli.merging import _both
 from hub.sdk.errors import HubError
 from hub.store import schema
-from tests.cli.conftest import record, send, some
+from tests.cli.conftest import Plugin, record, send, some
 from tests.e2e.kit import document, pulsehub, until, up
 
 
@@ -29,6 +31,20 @@ def test_two_customers_become_one_and_two_again(tmp_path):
         document(place.data, "merge", told["survivor"], told["absorbed"], "--undo", settings=place.settings)
         until(lambda: {"Left Ltd", "Right Ltd"} <= set(titles(place)))
     assert document(place.data, "doctor", settings=place.settings)["ok"]
+
+
+def test_by_the_clock_of_events_a_merge_is_no_later_than_what_happened(tmp_path):
+    place = SimpleNamespace(data=tmp_path / "data", settings=Plugin(tmp_path / "site").settings)
+    place.settings |= {"PULSEHUB_CLOCK": "event"}
+    with up(place.data, place.settings) as hub:
+        for number, name in ((70, "left"), (71, "right")):
+            at = f"2020-05-0{number - 69}T12:00:00+00:00"
+            send(hub.url, record(number, name, at=at, kind="account.updated", name=f"{name.title()} Ltd"))
+        until(lambda: {"Left Ltd", "Right Ltd"} <= set(titles(place)))
+        told = document(place.data, "merge", "Left Ltd", "parcel:company:right", settings=place.settings)
+        until(lambda: len({"Left Ltd", "Right Ltd"} & set(titles(place))) == 1)
+        (one,) = document(place.data, "accounts", settings=place.settings)["accounts"]
+        assert (one["id"], one["scored_at"][:10], one["last_event_at"][:10]) == (told["survivor"], *["2020-05-02"] * 2)
 
 
 @pytest.mark.parametrize("named", ["acc_1", "acc_2"])
