@@ -19,9 +19,10 @@ from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec, partition_of
 from scoring.accounts import measures_of, stored
 from scoring.clock import DAY, Clock
 from scoring.config import Config
+from scoring.guests import Panel
 from scoring.ledger import Ledger
 from scoring.loading import load
-from scoring.model import encode, fresh
+from scoring.model import Model, encode, fresh
 from scoring.rescore import Rescore
 from scoring.snapshots import Label
 from tests.engines import url
@@ -40,8 +41,16 @@ def event(kind: str, at: float = START, **fields: Any) -> hub.Event:
 class Room:
     """A room that is run by hand."""
 
-    def __init__(self, path: Path, *, clock: str = "wall", now: float = START, config: Config | None = None) -> None:
-        self.path, self.now, self.config = path, now, config or load()
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: str = "wall",
+        now: float = START,
+        config: Config | None = None,
+        panel: Panel | None = None,
+    ) -> None:
+        self.path, self.now, self.config, self.panel = path, now, config or load(), panel
         self.clock = Clock("event" if clock == "event" else "wall", lambda: self.now)
         self.database = Database(url(path))
         self.ledger = Ledger()
@@ -54,7 +63,7 @@ class Room:
 
     def start(self) -> None:
         """As a process that begins: only the database knows anything."""
-        self.rescore = Rescore(self.database, self.config, self.clock, PARTITIONS)
+        self.rescore = Rescore(self.database, self.config, self.clock, PARTITIONS, panel=self.panel)
         with self.database.read() as connection:
             self.rescore.assign(connection, range(PARTITIONS))
 
@@ -135,10 +144,14 @@ class Room:
         if base_rate is not None:
             model.labels, model.lost, model.seen, model.left = 1_000, 500, 1_000.0, 1_000.0 * base_rate
             model.mixture.weights = {name: 1.0 if name == "base_rate" else 1e-9 for name in model.mixture.weights}
+        self.publish(model)
+
+    def publish(self, model: Model) -> None:
+        """Put a version of the models where workers find it."""
         row = {
-            "version": version,
+            "version": model.version,
             "at": self.now,
-            "trained_through": through,
+            "trained_through": model.trained_through,
             "config_version": model.config_version,
             "body": encode(model),
         }
