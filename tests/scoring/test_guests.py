@@ -188,9 +188,11 @@ def test_one_that_never_answers_holds_nobody_up_twice(kind):
 def test_one_that_spins_is_ended():
     experts = panel(strangers.Hanging, patience=0.2)
     model = taught(fresh(OURS), _labels(128), OURS, panel=experts)
+    thread = experts._lines["hanging"]._thread
+    assert thread in threading.enumerate()
     judge(Scorer(OURS, model, experts), customers(np.random.default_rng(5), 5))
     until = time.monotonic() + 10.0
-    while any(one.name == "expert hanging" for one in threading.enumerate()):
+    while thread.is_alive():
         assert time.monotonic() < until, "it goes on taking the processor"
         time.sleep(0.05)
 
