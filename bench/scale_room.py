@@ -37,6 +37,7 @@ SAME: Final = 1_000  # customers of the traffic that is the same at every size
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _HOURS: Final = 2 * 3_600.0  # after which everybody is due to be looked at again
 _LOOKS: Final = 5
+_PAGES: Final = 4  # halves of the events until the same traffic has been to nearly all pages it will ever touch
 _TENTH: Final = 0.1  # of all events are the hot customer's
 
 
@@ -176,17 +177,19 @@ def measure(asked: Asked) -> Found:
 
 
 def _costs(worker: Worker, asked: Asked) -> dict[str, Cost]:
-    """By kind of traffic: once to get acquainted (a name that is new brings links and people), then there and back.
+    """By kind of traffic: some to get acquainted (a name that is new brings links and people), then there and back.
 
     What is the same at every size comes first, alone: at a thousand, the others' events would be of the same customers.
+    It gets acquainted for longer, for what it costs is that of an installation at work: whoever writes to a page for
+    the first time since a checkpoint writes all of it ahead, and of a million customers there are many pages.
     """
     found: dict[str, list[Cost]] = {}
-    for together in (("same",), ("zipf", "even", "hot")):
-        for turn in range(3):
+    for together, acquainted in ((("same",), _PAGES), (("zipf", "even", "hot"), 1)):
+        for turn in range(acquainted + 2):
             told = _traffics(asked.accounts, asked.events // 2, turn)
-            for name in reversed(together) if turn > 1 else together:
+            for name in reversed(together) if turn > acquainted else together:
                 cost = worker.cost(told[name])
-                if turn:
+                if turn >= acquainted:
                     found.setdefault(name, []).append(cost)
     return {name: _mean(some) for name, some in found.items()}
 
