@@ -41,8 +41,8 @@ def load(
     """
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"there is no folder {folder} (setting `scoring`)")
-    read = {name: _read(folder, name, (draft or {}).get(name)) for name in FILES}
-    measures, scorecard = (read[name] for name in FILES)
+    found = {name: read(folder, name, (draft or {}).get(name)) for name in FILES}
+    measures, scorecard = (found[name] for name in FILES)
     declared = measures.get("measures") if isinstance(measures, dict) else measures
     if not isinstance(declared, list):
         raise ConfigError("measures.yaml: must be a list of measures")
@@ -87,7 +87,12 @@ def _path(folder: Path | None, name: str) -> Any:
     return folder / name if folder is not None and (folder / name).is_file() else ours.joinpath(name)
 
 
-def _read(folder: Path | None, name: str, draft: Path | None) -> Any:
+def read(folder: Path | None, name: str, draft: Path | None = None) -> Any:
+    """A file as YAML has it: the draft's, the folder's, or ours where neither has one.
+
+    Raises:
+        ConfigError: it cannot be read, or is not YAML.
+    """
     path = _path(folder, name) if draft is None else draft
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))

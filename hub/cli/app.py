@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "explain": "hub.cli.explaining:explain",
     "ledger": "hub.cli.supposing:ledger",
     "what-if": "hub.cli.supposing:what_if",
+    "value": "hub.cli.valuing:value",
     "events": "hub.cli.look:events",
     "sentiment": "hub.cli.sentiment:sentiment",
     "merge": "hub.cli.merging:merge",

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 7  # also the number of the newest step in `hub.store.migrations`
+VERSION = 8  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -266,6 +266,24 @@ configs = Table(
     Column("version", String, primary_key=True),
     Column("at", Double, nullable=False),
     Column("body", Text, nullable=False, comment="JSON of measures, scorecard, outcome as validated"),
+)
+
+valuations = Table(
+    "valuations",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False, comment="of customers' time"),
+    Column("made_at", Double, nullable=False, comment="of the wall's"),
+    Column("body", Text, nullable=False, comment="JSON: what was learned of all customers, see scoring.value"),
+)
+worths = Table(
+    "worths",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("currency", String, primary_key=True, comment="of its money; nothing is ever added across them"),
+    Column("value", Double, comment="expected within the horizon; None: not enough history"),
+    Column("valuation", Integer, nullable=False, comment="version of table valuations"),
+    Column("body", Text, nullable=False, comment="JSON: bounds, and how it is made"),
 )
 
 # --- what left, and what could not -----------------------------------------------------------------------------

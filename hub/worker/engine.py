@@ -36,12 +36,14 @@ from hub.streams.streams import Streams
 from hub.success.alerts import Alerts
 from hub.worker.pruning import Due, Pruning
 from hub.worker.roles import INGEST, LEARNER, SCORING, SINKS, SUCCESS, UP, Role
+from hub.worker.valuing import VALUING, Appraising
 from scoring import archive
 from scoring.ledger import Ledger
 from scoring.loading import load as load_config
 from scoring.rescore import Rescore
 from scoring.seating import seated
 from scoring.tutoring import Tutor
+from scoring.value.settings import load as load_valuing
 from sinks.alerts import AlertsOutbox
 from sinks.desired import Fields
 
@@ -82,6 +84,7 @@ class Engine:
         self.role = role
         self.config = load_config(settings.scoring, registry.measures())
         self.panel = seated(registry, Seal.of(settings))
+        valuing = load_valuing(settings.scoring)
         if settings.embedded and role is not UP:
             raise ConfigError(
                 f"`pulsehub {role.name}` needs what several processes can share: PULSEHUB_BROKER_URL=kafka://... and "
@@ -103,6 +106,9 @@ class Engine:
             opened.pop_all()  # from here on it is `stop` or `close` that closes
         self._keeping = Led(self.leases, HOUSEKEEPING, self._tidy)
         self._tidying: asyncio.Task[None] | None = None
+        appraising = Appraising(self.database, self.config, valuing, clock=settings.clock, idle=self.streams.idle)
+        self._valuing = Led(self.leases, VALUING, appraising.work)
+        self._appraising: asyncio.Task[None] | None = None
         if settings.partitions not in {None, self.log.partitions}:
             _log.warning("worker.partitions_kept", extra={"partitions": self.log.partitions})
 
@@ -115,13 +121,16 @@ class Engine:
         self.relay.start()
         if SCORING in self.role.rooms:
             self._tidying = asyncio.create_task(self._keeping.run(), name="forget old events")
+        if LEARNER in self.role.rooms:
+            self._appraising = asyncio.create_task(self._valuing.run(), name="value customers")
 
     async def stop(self) -> None:
         """Finish what is in hand and close the files."""
-        if self._tidying:
-            self._keeping.stop()
-            self._tidying.cancel()
-            await asyncio.gather(self._tidying, return_exceptions=True)
+        for led, task in ((self._keeping, self._tidying), (self._valuing, self._appraising)):
+            if task:
+                led.stop()
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self.streams.stop()
         await asyncio.to_thread(self.relay.stop)
         self.live.close()

@@ -17,6 +17,8 @@ READING = [
     ("ledger", "parcel:company:evil"),
     ("what-if", "parcel:company:evil", "open_tickets=0", "--event", "meeting.held"),
     ("events", "parcel:company:evil"),
+    ("value",),
+    ("value", "parcel:company:evil"),
     ("deliveries",),
     ("deadletters", "list"),
     ("models",),

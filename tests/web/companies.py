@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -13,8 +14,11 @@ from hub.sdk.events import Event
 from hub.sdk.health import Driver, Health
 from hub.store import schema
 from hub.store.questions.tree import rollup
+from scoring.loading import load
 from scoring.overrides import current
 from scoring.sources import Told
+from scoring.value.kept import value_all
+from scoring.value.settings import Valuing
 from tests.web.standing import stand
 
 NOW = 1_789_383_600.0  # Monday 14 September 2026, 11:00 UTC
@@ -109,6 +113,7 @@ def fill(database, *, number=None, now=NOW, seed=7, history=True):
     database.write(write).result()
     if history:
         stand(database, ids[0], now)
+        deque(value_all(database, load(), Valuing(), now=now, wall=now), maxlen=0)
     return ids
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 
 from hub.store import schema
 from hub.web.words import iso
+from tests.web import companies
 from tests.web.companies import DAY, NOW
 from tests.web.conftest import Asker
 from tests.web.serving import context
@@ -274,3 +275,48 @@ def test_rows_that_cannot_be_read_take_nothing_else_with_them(few):
     site = Asker(context(few))
     assert site.ask("/moved?since=7d").status_code == 200
     assert site.ask(f"/accounts/{few.ids[0]}?tab=ledger").status_code == 200
+
+
+# --- what it will bring --------------------------------------------------------------------------------------------
+
+
+def test_what_a_customer_will_bring_is_told_alike_by_the_api_and_its_page(site, one):
+    told = api(site, f"accounts/{one}/value")
+    (part,) = told["parts"]
+    assert 0 < part["low"] <= part["value"] <= part["high"]
+    assert part["value_at_risk"] < part["value"]
+    page = site.ask(f"/accounts/{one}").text
+    assert "What it will bring" in page
+    assert f"€{part['value']:,.0f}" in page
+    assert part["made_of"][1:] in page
+
+
+def test_the_list_of_all_has_those_of_most_value_at_risk_first_and_the_book_sorts_alike(site):
+    (euros,) = api(site, "value", limit=60)["currencies"]
+    stakes = [row["value_at_risk"] for row in euros["accounts"]]
+    assert stakes == sorted(stakes, reverse=True)
+    assert euros["customers"] >= len(stakes) > 50
+    assert euros["value"] == pytest.approx(sum(row["value"] for row in euros["accounts"]), rel=0.1)
+    book = site.ask("/", params={"sort": "-value_at_risk"}).text
+    ranks = [row["id"] for row in euros["accounts"]]
+    shown = [key for key in re.findall(r'<tr data-key="([^"]+)"', book.split('class="customers"')[1]) if key in ranks]
+    assert len(shown) > 30
+    assert shown == ranks[: len(shown)]
+    assert "Will bring" in book
+    assert f"€{euros['accounts'][0]['value']:,.0f}" in book
+
+
+def test_a_customer_who_was_never_valued_says_how_it_comes_to_be(bare_site):
+    site, one = bare_site
+    told = api(site, f"accounts/{one}/value")
+    assert (told["parts"], told["at"], told["version"]) == ([], None, 0)
+    assert "`pulsehub value`" in told["note"]
+    assert "Customers have not been valued yet" in site.ask(f"/accounts/{one}").text
+    assert api(site, "value")["currencies"] == []
+
+
+@pytest.fixture
+def bare_site(database):
+    """Of four companies that nobody has valued."""
+    ids = companies.fill(database, number=4, history=False)
+    return Asker(context(database)), ids[0]

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 
 from hub.sdk.health import Band
 from hub.store.questions import paging
-from hub.store.schema import accounts, links, profiles
+from hub.store.schema import accounts, links, profiles, worths
 from hub.store.whole import Whole
 
 BANDS: Final[tuple[Band, ...]] = ("at_risk", "watch", "steady", "thriving", "left")
@@ -114,12 +114,16 @@ _TITLE = func.lower(func.coalesce(profiles.c.name, profiles.c.domain))
 # money a month that is expected to be lost; among those that pay nothing, or nobody knows what, risk alone decides
 _PAID = case((profiles.c.mrr > 0.0, profiles.c.mrr), else_=0.0)
 _STAKE = func.coalesce(accounts.c.risk, 0.0) * (_PAID + 1e-6)
+# of a customer that pays in two currencies the larger number: nothing is added across them
+_VALUE = select(func.max(worths.c.value)).where(worths.c.account == accounts.c.id).scalar_subquery()
 _SORTS: Final[Mapping[str, tuple[ColumnElement[Any], Literal["text", "number"]]]] = {
     "name": (_TITLE, "text"),
     "health": (accounts.c.health, "number"),
     "risk": (accounts.c.risk, "number"),
     "stake": (_STAKE, "number"),
     "mrr": (profiles.c.mrr, "number"),
+    "value": (_VALUE, "number"),
+    "value_at_risk": (_VALUE * accounts.c.risk, "number"),
     "renewal": (profiles.c.renewal_on, "text"),
     "owner": (func.lower(profiles.c.owner), "text"),
     "driver": (func.lower(accounts.c.driver), "text"),

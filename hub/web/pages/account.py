@@ -20,6 +20,7 @@ from hub.web.svg.bars import bars
 from hub.web.svg.course import Mark, Point, choose, course
 from hub.web.trust import trust
 from hub.web.words import DAY
+from scoring.value.told import told
 from scoring.why import BECAUSE
 
 TABS: Final = (
@@ -86,6 +87,7 @@ def view(site: Site, asked: Asked) -> Page:
             "parent": portfolio.by_ids(connection, [above]).get(above) if above else None,
             "parts": list(portfolio.by_ids(connection, tree.parts(connection, key)).values()),
             "shown": way.shown(connection, key),
+            "worth": told(connection, key, why.risk if why else row.risk),
             "tab": tab,
             "tabs": TABS,
             "ranges": RANGES,
@@ -97,7 +99,15 @@ def view(site: Site, asked: Asked) -> Page:
         template="account.html",
         title=row.title,
         values=values,
-        live=("account-head", "account-course", "account-drivers", "account-last", "account-shown", "account-tab"),
+        live=(
+            "account-head",
+            "account-course",
+            "account-drivers",
+            "account-last",
+            "account-value",
+            "account-shown",
+            "account-tab",
+        ),
         topics=frozenset({"health", "deliveries"}),
     )
 

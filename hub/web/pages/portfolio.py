@@ -18,6 +18,7 @@ from hub.web.page import Asked, Page, Site
 from hub.web.svg.spark import spark
 from hub.web.svg.strip import strip
 from hub.web.words import DAY
+from scoring.value.kept import worths
 
 T = TypeVar("T")
 SIZE: Final = 50  # rows of a page
@@ -27,7 +28,12 @@ HOT: Final = 2.0  # seconds the counts and moves of all customers may be old, se
 _SPARK_STEPS: Final = 24
 _BAND_OF: Final[Mapping[str, Band]] = {band: band for band in get_args(Band)}
 _FRESH: Final = 60.0  # seconds the window of a day may lag, so that all pages ask the same question
-ORDERS: Final = (("-stake", "Revenue at stake"), ("health", "Lowest health"), ("change", "Fell most"))
+ORDERS: Final = (
+    ("-stake", "Revenue at stake"),
+    ("health", "Lowest health"),
+    ("change", "Fell most"),
+    ("-value_at_risk", "Value at risk"),
+)
 COLUMNS: Final = (
     ("name", "Customer", "name"),
     ("health", "Health", "health"),
@@ -37,6 +43,10 @@ COLUMNS: Final = (
     ("renewal", "Renewal", "renewal"),
     ("owner", "Owner", "owner"),
 )
+
+
+_VALUED: Final = (*COLUMNS[:4], ("value", "Will bring", "-value"), *COLUMNS[5:])
+"""Where the list is sorted by what customers will bring, that stands in place of what they pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ def view(site: Site, asked: Asked) -> Page:
         sparks = _sparks(connection, rows, now)
         changes = _changes(connection, rows, since)
         movers = _movers(connection, moved.first, since)
+        by_value = wanted.sort.removeprefix("-") in ("value", "value_at_risk")
+        valued = worths(connection, ids) if by_value else {}
     return Page(
         template="portfolio.html",
         title="Portfolio",
@@ -86,7 +98,9 @@ def view(site: Site, asked: Asked) -> Page:
             "number": number,
             "pages": pages,
             "size": SIZE,
-            "columns": COLUMNS,
+            "columns": _VALUED if by_value else COLUMNS,
+            "valued": {key: found[0] for key, found in valued.items()},
+            "by_value": by_value,
             "orders": ORDERS,
             "filtered": wanted != Wanted(sort=wanted.sort),
             "sources": site.context.sources(),

@@ -1,0 +1,1 @@
+"""What customers are worth: what they will bring within a horizon, and between which bounds."""
