@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoring.value import contracts
 from scoring.value.contracts import MONTH
 from scoring.value.model import Contracts
 
+CALM = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 LEARNED = Contracts(0.05, 10.0, 100, 20)
 ONE = np.ones(1)
 
@@ -20,6 +21,7 @@ def stream(mrr=1_000.0, risk=0.05, stayed=0.0, learned=LEARNED, **more):
     return contracts.stream(learned, mrr * ONE, risk * ONE, stayed * ONE, **asked)
 
 
+@CALM
 @given(st.floats(0, 1e7), st.floats(0, 1), st.floats(0, 60), st.floats(1, 3_650), st.floats(0, 1))
 def test_it_brings_no_more_than_who_stays_pays_and_bounds_are_in_order(mrr, risk, stayed, days, discount):
     said = stream(mrr, risk, stayed, days=days, discount=discount)
@@ -30,6 +32,7 @@ def test_it_brings_no_more_than_who_stays_pays_and_bounds_are_in_order(mrr, risk
     assert 0.0 <= said.stays[0] <= 1.0
 
 
+@CALM
 @given(st.floats(0, 0.99), st.floats(0.001, 0.01))
 def test_more_risk_brings_less(risk, more):
     assert stream(risk=risk + more).value[0] <= stream(risk=risk).value[0] * (1 + 1e-9)
@@ -41,6 +44,7 @@ def test_no_risk_pays_for_all_of_the_time_and_certain_loss_for_almost_none():
     assert stream(risk=1.0).low[0] <= stream(risk=0.5).low[0] <= stream(risk=0.01).low[0]
 
 
+@CALM
 @given(st.floats(0.01, 0.9), st.floats(0.5, 100), st.integers(0, 12))
 def test_at_whole_horizons_it_is_the_shifted_beta_geometric(risk, alike, horizons):
     """Fader and Hardie (2007), equation 8: the rate at which those still there stay grows with time."""

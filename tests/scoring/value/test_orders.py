@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import hyp2f1, roots_jacobi
@@ -14,6 +14,7 @@ from scoring.value.coming import Pace, Pasts
 from scoring.value.orders import History, Numbers
 from scoring.value.spending import Spend
 
+CALM = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 TRUE = Numbers(Pace(0.9, 40.0, 0.7, 2.5), Spend(4.0, 3.5, 120.0))
 PACES = st.builds(
     Pace,
@@ -55,7 +56,7 @@ def company(number, *, age=300.0, after=120.0, seed=1):
     return History(NAMES[:number], Pasts(*columns[:3]), columns[3], columns[4]), np.array(truth)
 
 
-@settings(max_examples=60, deadline=None)
+@CALM
 @given(PACES, st.integers(0, 30), st.floats(0, 1), st.floats(1, 700), st.floats(1, 400))
 def test_what_is_expected_is_the_integral_over_all_that_a_customer_may_be(pace, again, share, age, days):
     last = age * share if again else 0.0
@@ -71,7 +72,7 @@ def test_what_is_expected_is_the_integral_over_all_that_a_customer_may_be(pace, 
     assert found == pytest.approx(whole * coming.alive(pace, one)[0], rel=1e-6, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@CALM
 @given(PACES, st.integers(1, 12), st.floats(0, 1), st.floats(1, 700), st.floats(1, 400))
 def test_what_is_expected_is_equation_10_of_fader_hardie_and_lee(pace, again, share, age, days):
     r, alpha, a, b = pace
@@ -82,14 +83,14 @@ def test_what_is_expected_is_equation_10_of_fader_hardie_and_lee(pace, again, sh
     assert comes(pace, past(again, last, age), days)[0] == pytest.approx(above / below, rel=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@CALM
 @given(PACES, st.integers(1, 300), st.floats(1, 700), st.floats(1, 400))
 def test_who_came_more_often_and_just_now_is_expected_not_less(pace, again, age, days):
     few, more = (comes(pace, past(times, age, age), days)[0] for times in (again, again + 1))
     assert more >= few * (1 - 1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@CALM
 @given(PACES, st.integers(0, 300), st.floats(0, 1), st.floats(1, 700), st.floats(1, 400))
 def test_longer_silence_brings_less_and_longer_waiting_more(pace, again, share, age, days):
     one = past(again, age * share if again else 0.0, age)
@@ -151,6 +152,7 @@ def test_draws_have_the_mean_that_is_expected_and_are_the_same_again():
     assert np.array_equal(drawn[[3, 7]], orders.draws(TRUE, some, 120.0)), "whoever else is valued"
 
 
+@CALM
 @given(st.floats(0, 1), st.floats(30, 400))
 def test_money_of_later_is_worth_less_but_not_less_than_at_the_end(discount, days):
     known, _ = company(20)
@@ -159,6 +161,7 @@ def test_money_of_later_is_worth_less_but_not_less_than_at_the_end(discount, day
     assert (said.discounted >= said.value * (1 + discount) ** (-days / 365.25) * (1 - 1e-12)).all()
 
 
+@CALM
 @given(st.floats(0.01, 1e6), st.integers(1, 200))
 def test_who_came_once_is_mostly_like_all_and_who_came_often_like_itself(mean, times):
     one = np.array([mean])
@@ -199,6 +202,7 @@ def test_all_alike_or_all_new_is_no_trouble():
     assert orders.expected(orders.fitted(alike), alike, 90.0, 0.0).each == pytest.approx(np.full(60, 100.0), rel=0.01)
 
 
+@CALM
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=50), st.floats(0.05, 1))
 def test_the_narrowest_range_holds_its_share_and_none_is_narrower(numbers, share):
     drawn = np.sort(np.array([numbers]))
