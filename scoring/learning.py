@@ -168,15 +168,17 @@ class _Lecture:
         if self._silence in portion.names:
             self._learn_silence(portion)
         kept = (1.0 - weight / MEMORY) ** len(lost)
-        if self._renewal is not None and model.hazard is not None:
-            days = measured(portion.features, portion.names, [self._config.measures[self._renewal].name])[:, 0]
-            model.hazard.learn(days, self._outcome.horizon / DAY, lost, weight, kept)
         if self._past is not None and (history := self._history(portion)) is not None:
             model.rhythm.learn(history, lost, weight, kept, silence=self._outcome.only_silence)
         features = portion.features.astype(np.float64)
         for guest in self._guests:
             guest.learn(portion.names, features, lost, weight)
         read = self._teacher.learn(portion.names, features, lost)
+        if self._renewal is not None and model.hazard is not None:
+            name = self._config.measures[self._renewal].name
+            days = measured(portion.features, portion.names, [name])[:, 0]
+            lean = read @ hazard.leanings(model.regressions.bayes, portion.names, self._signs, name)
+            model.hazard.learn(days, self._outcome.horizon / DAY, lean, lost, weight=weight, kept=kept)
         model.regressions.bayes.learn(portion.names, read, lost, weight, kept)
 
     def _watch(self, portion: Lessons, said: Floats, heard: Mask) -> None:

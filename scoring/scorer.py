@@ -38,7 +38,6 @@ from scoring.drivers import (
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
 from scoring.guests import Panel, Seat
-from scoring.hazard import Hazard
 from scoring.lessons import MIX
 from scoring.listening import Listening, Table
 from scoring.mixture import LIMIT
@@ -106,12 +105,13 @@ class Voice:
     Attributes:
         name: of the expert.
         part: the column of `Scores.points` that its share is.
-        say: (n, M) measures and (n, 2M) features to (n,) log odds; NaN where it is silent.
+        say: (n, M) measures and (n, 2M) features to (n,) log odds, NaN where it is silent; and (n, M) what of them is
+            other measures', or None.
     """
 
     name: str
     part: int
-    say: Callable[[Floats, Floats], Floats]
+    say: Callable[[Floats, Floats], tuple[Floats, Floats | None]]
 
 
 class Scorer:
@@ -317,11 +317,22 @@ class Scorer:
 
     def _others(self, learned: Model, config: Config) -> list[Voice]:
         """The experts that this installation has beside `EXPERTS`."""
-        place, known = hazard.renewal(config.measures), learned.hazard
+        place, known, horizon = hazard.renewal(config.measures), learned.hazard, self._outcome.horizon / DAY
         if place is None or known is None:
             return []
-        days = config.scorecard.outcome.horizon / DAY
-        say = partial(_of_renewal, known, place, days)
+        names = feature_names([measure.name for measure in config.measures])
+        signs = {one.name: 1.0 if one.direction == "down" else -1.0 for one in config.measures}
+        leanings = hazard.leanings(learned.regressions.bayes, names, signs, config.measures[place].name)
+
+        def say(values: Floats, read: Floats) -> tuple[Floats, Floats]:
+            leans = self._regressions.standardize(read) * leanings
+            each = leans[:, : len(names) // 2] + leans[:, len(names) // 2 :]
+            lean, days = each.sum(axis=1), values[:, place]
+            said = known.opinions(days, horizon, lean)
+            far = np.abs(lean) > _SAME
+            worth = np.where(far, (said - known.opinions(days, horizon)) / np.where(far, lean, 1.0), 0.0)
+            return said, each * worth[:, None]
+
         return [Voice(HAZARD, place, say)]
 
     def _guests(self, learned: Model, names: tuple[str, ...], panel: Panel | None) -> list[Voice]:
@@ -342,14 +353,19 @@ class Scorer:
             return mixed, said
         total = np.ones(len(values))
         for place, voice in enumerate(self._voices):
-            opinions = voice.say(values, read)
+            opinions, apart = voice.say(values, read)
             believed = np.clip(opinions, *self._limits)
             said[voice.name] = expit(believed)
             weight = heard.beside[..., place]
             if weight.any():
                 known = ~np.isnan(opinions)
                 total[known] += np.broadcast_to(weight, len(values))[known]
-                parts[known, voice.part] += (weight * (opinions - heard.constant))[known]
+                share = weight * (opinions - heard.constant)
+                if apart is not None:
+                    theirs = np.broadcast_to(weight, len(values))[:, None] * apart
+                    parts[known, : values.shape[1]] += theirs[known]
+                    share -= theirs.sum(axis=1)
+                parts[known, voice.part] += share[known]
                 mixed[known] += (weight * believed)[known]
         parts /= total[:, None]
         return mixed / total, said
@@ -368,13 +384,9 @@ class Scorer:
         return np.array([constants[name] for name in EXPERTS])
 
 
-def _asked(seat: Seat, names: tuple[str, ...], _: Floats, read: Floats) -> Floats:
+def _asked(seat: Seat, names: tuple[str, ...], _: Floats, read: Floats) -> tuple[Floats, None]:
     said: Floats = np.clip(seat.say(names, read), -LIMIT, LIMIT)
-    return said
-
-
-def _of_renewal(known: Hazard, place: int, horizon: float, values: Floats, _: Floats) -> Floats:
-    return known.opinions(values[:, place], horizon)
+    return said, None
 
 
 def _laid_out(proxy: Proxy, names: Sequence[str]) -> tuple[Floats, Floats, Floats, float]:

@@ -9,22 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.arrays import expit
+from scoring.bayes import Bayes
 from scoring.config import Measure
-from scoring.hazard import Hazard, exposures, fresh, renewal
+from scoring.hazard import Hazard, exposures, fresh, leanings, renewal
+from scoring.posterior import Posterior
 
 HORIZON = 60.0
 days = st.one_of(st.floats(-4000, 4000), st.floats(allow_nan=False), st.just(math.nan))
 
 
-def _chances(one, *until):
-    return expit(one.opinions(np.array(until, np.float64), HORIZON))
+def _chances(one, *until, lean=0.0):
+    return expit(one.opinions(np.array(until, np.float64), HORIZON, lean))
 
 
-def _taught(until, lost, one=None, weight=1.0, portion=64):
+def _taught(until, lost, one=None, *, weight=1.0, portion=64, lean=None):
     one = one or fresh(0.1)
+    until, lost = np.array(until, np.float64), np.array(lost, bool)
+    leans = np.zeros(len(until)) if lean is None else lean
     for start in range(0, len(until), portion):
         some = slice(start, start + portion)
-        one.learn(np.array(until[some], np.float64), HORIZON, np.array(lost[some], bool), weight, 1.0)
+        one.learn(until[some], HORIZON, leans[some], lost[some], weight=weight, kept=1.0)
     return one
 
 
@@ -58,6 +62,54 @@ def test_the_chance_jumps_on_the_day_on_which_the_renewal_falls_within_the_horiz
     assert near > 4 * past
     assert within == pytest.approx(0.32, abs=0.06)
     assert beyond == pytest.approx(0.02, abs=0.02)
+
+
+def _unhappy(n, seed=0):
+    """Contracts of which the unhappy end when they may: days to go, how far they lean, whether lost."""
+    chance = np.random.default_rng(seed)
+    until, lean = chance.uniform(-30, 365, n), chance.normal(0, 0.5, n)
+    falls = (until > 0) & (until <= HORIZON)
+    return until, lean, chance.random(n) < np.where(falls, expit(-1.0 + 3.0 * lean), 0.01)
+
+
+def test_who_leans_to_leave_does_so_when_the_contract_ends_and_hardly_before():
+    until, lean, lost = _unhappy(6000)
+    one = _taught(until, lost, lean=lean)
+    assert one.belief.mean[-1] == pytest.approx(2.3, abs=0.6)  # of log odds that hazards are, where losses are not rare
+    happy, unhappy = (_chances(one, 30.0, 200.0, lean=how) for how in (-0.8, 0.8))
+    assert unhappy[0] > happy[0] + 0.4
+    assert unhappy[1] < 0.1
+
+
+def test_where_leaning_says_nothing_it_is_learned_to_count_little():
+    until, lost = _contracts(6000)
+    one = _taught(until, lost, lean=np.random.default_rng(9).normal(0, 0.5, 6000))
+    assert one.belief.mean[-1] < 0.3
+
+
+def test_hazards_are_multiplied_whatever_the_days():
+    one = _taught(*_contracts(2000))
+    plain, leaning = (-np.log1p(-_chances(one, 5.0, 90.0, 400.0, lean=how)) for how in (0.0, 0.5))
+    assert leaning / plain == pytest.approx(np.full(3, np.exp(0.5 * one.belief.mean[-1])))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(days, st.floats(-1e6, 1e6), st.booleans()), min_size=1, max_size=80))
+def test_however_far_somebody_leans_it_stays_finite(told):
+    until, lean = np.array([one[:2] for one in told]).T
+    one = _taught(until, [lost for *_, lost in told], lean=lean)
+    assert np.isfinite(one.belief.mean).all()
+    assert 0.0 <= one.belief.mean[-1] <= 5.0
+    said = _chances(one, *until, lean=lean)
+    assert (np.isnan(said) == np.isnan(until)).all()
+
+
+def test_how_far_one_leans_is_what_the_regression_makes_of_all_but_the_renewal():
+    names = ("logins", "renewal", "urgent", "logins?", "renewal?", "urgent?")
+    known = Posterior.of(np.array([9.0, -0.4, 5.0, -0.3, 0.2, 6.0]), np.eye(6))
+    bayes = Bayes(known, 0.0, ("logins", "renewal", "urgent", "logins?", "renewal?"))
+    found = leanings(bayes, names, {"logins": -1.0, "renewal": -1.0, "urgent": 1.0}, "renewal")
+    assert found.tolist() == [-0.4, 0.0, 0.0, 0.2, 0.0, 0.0]  # urgent tickets do not make anybody stay
 
 
 def test_spans_need_not_rise_or_fall_in_turn():
@@ -101,7 +153,7 @@ def test_it_goes_on_as_json():
     for start in range(0, 640, 64):
         some = slice(start, start + 64)
         for one in (stayed, travelled):
-            one.learn(until[some], HORIZON, lost[some], 0.12, 0.99)
+            one.learn(until[some], HORIZON, until[some] / 300, lost[some], weight=0.12, kept=0.99)
         travelled = msgspec.json.decode(msgspec.json.encode(travelled), type=Hazard)
     assert travelled == stayed
     assert len(msgspec.json.encode(stayed)) < 1_500
@@ -134,7 +186,7 @@ def test_where_all_end_alike_it_grows_sure_and_stays_finite(lost):
 
 def test_who_has_no_date_teaches_nothing():
     one = fresh(0.1)
-    one.learn(np.full(64, np.nan), HORIZON, np.ones(64, bool), 1.0, 0.9)
+    one.learn(np.full(64, np.nan), HORIZON, np.zeros(64), np.ones(64, bool), weight=1.0, kept=0.9)
     assert one == fresh(0.1)
 
 
