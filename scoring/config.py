@@ -21,7 +21,7 @@ from hub import Scalar
 from scoring import expression
 from scoring.conditions import checked
 from scoring.declared import Data, Duration, listed
-from scoring.outcome import Outcome
+from scoring.outcome import Expansion, Outcome
 
 _DAY = 86_400.0
 _LONGEST_EXACT = 92 * _DAY
@@ -223,7 +223,8 @@ class Scorecard(Data):
     rollup: Literal["value", "average"] = Field(
         "value", description="how an account with parts is seen as one: each by what it pays, or all alike"
     )
-    later: ClassVar[frozenset[str]] = frozenset({"limits", "cards", "rollup", "silent_after"})
+    expansion: Expansion | None = Field(None, description="how likely a customer pays more, where that is asked")
+    later: ClassVar[frozenset[str]] = frozenset({"limits", "cards", "rollup", "silent_after", "expansion"})
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -231,6 +232,12 @@ class Scorecard(Data):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"card {twice[0]} is declared twice")
         return self
+
+    def numbers(self) -> Iterator[tuple[str, str]]:
+        """Every measure of which it asks what it was at moments of the past, and where."""
+        yield from self.outcome.named()
+        if self.expansion is not None:
+            yield "expansion", self.expansion.measure
 
     def named(self) -> Iterator[tuple[str, str]]:
         """Every measure it names, and where."""
@@ -273,10 +280,11 @@ class Config(Data):
 
     def _check_outcome(self, way: str, name: str) -> None:
         """Whether what a measure was at any moment of the past follows from the events before it."""
-        said = f"outcome, {way}: {name}"
+        where = way if way == "expansion" else f"outcome, {way}"
+        said = f"{where}: {name}"
         measure = next((one for one in self.measures if one.name == name), None)
         if measure is None:
-            raise ValueError(f"outcome, {way}: there is no measure {name}")
+            raise ValueError(f"{where}: there is no measure {name}")
         if measure.stale_after is not None:
             raise ValueError(f"{said} has a stale_after, and of what is unknown nobody is lost: declare one without")
         if way == "not_renewed" and (measure.family, measure.read) != ("date", "until"):
@@ -297,7 +305,7 @@ class Config(Data):
                         raise ValueError(f"measure {measure.name}: {name} is no count or sum with a half-life")
             if measure.family == "ratio":
                 self._check_ratio(measure)
-        for where, name in self.scorecard.outcome.named():
+        for where, name in self.scorecard.numbers():
             self._check_outcome(where, name)
         for where, name in self.scorecard.named():
             if name not in names:

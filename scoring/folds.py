@@ -47,6 +47,8 @@ def folds(config: Config) -> dict[str, str]:
     said: Any = sorted(outcome.kinds)
     if outcome.any:
         said = [[way.model_dump(mode="json") for way in outcome.ways], [found[name] for _, name in outcome.named()]]
+    if (more := config.scorecard.expansion) is not None:
+        said = [said, more.measure, found[more.measure]]
     return found | {OUTCOME: _named([said, sorted(outcome.back), outcome.horizon, outcome.every])}
 
 

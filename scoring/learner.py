@@ -25,6 +25,8 @@ from hub.streams.topics import LABELS, TopicSpec
 from scoring import norming
 from scoring.config import Config
 from scoring.features import feature_names
+from scoring.growth import GROWS, GROWS_RAW
+from scoring.growth import NAMES as GROWTH
 from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons, Waiting
@@ -79,15 +81,18 @@ class Learner:
         early = [found for found in new if found[0].early]
         whole = [found for found in new if not found[0].early]
         before = _draft(connection) or fresh(self._config)
-        experts = (*lineup(self._config, before), MIX, HALFWAY)
+        asked = self._config.scorecard.expansion is not None
+        experts = (*lineup(self._config, before), MIX, HALFWAY, *((GROWS_RAW,) if asked else ()))
         halfway = self._lessons(early, experts)
         after = taught(before, self._lessons(whole, experts), self._config, halfway, self._panel)
         rows = [_row(label, before.version + 1) for label, _ in whole]
+        grown = [_grown(label) for label, _ in whole if label.expanded is not None]
         halves = [(label.account, label.at, label.matured_at) for label, _ in early]
 
         def write(connection: Connection) -> None:
             insert_rows(connection, insert(schema.labels), rows)
             insert_rows(connection, insert(schema.early_labels), halves)
+            insert_rows(connection, insert(schema.expansions), grown)
             self._store(connection, after)
 
         def tell() -> None:
@@ -141,7 +146,7 @@ class Learner:
 
     def _lessons(self, found: Sequence[_Found], experts: tuple[str, ...]) -> Iterator[Lessons]:
         """As columns, in the order given, cut where the features change their names; of what these experts said."""
-        cards = segments(self._config.scorecard)
+        cards, asked = segments(self._config.scorecard), self._config.scorecard.expansion
         for names, some in groupby(found, key=itemgetter(1)):
             labels = [label for label, _ in some]
             yield Lessons.of(
@@ -153,6 +158,7 @@ class Learner:
                 features=[label.features for label in labels],
                 cards=cards,
                 segments=[label.segment for label in labels],
+                grown=None if asked is None else [label.expanded for label in labels],
             )
 
     def _due(self, model: Model) -> bool:
@@ -215,9 +221,14 @@ def _untaught(connection: Connection, labels: Sequence[_Found]) -> list[_Found]:
 
 
 def _row(label: Label, version: int) -> tuple[Any, ...]:
-    rounded = {name: round(chance, 6) for name, chance in label.predictions.items()}
+    rounded = {name: round(chance, 6) for name, chance in label.predictions.items() if name not in GROWTH}
     said = msgspec.json.encode(rounded).decode()
     return (label.account, label.at, label.matured_at, int(label.lost), said, version, label.segment)
+
+
+def _grown(label: Label) -> tuple[Any, ...]:
+    chance = label.predictions.get(GROWS)
+    return (label.account, label.at, label.matured_at, int(label.expanded is True), chance)
 
 
 def alone(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scoring import hazard, rhythm
+from scoring import growth, hazard, rhythm
 from scoring.arrays import Floats, Mask, logit
 from scoring.calibration import Platt
 from scoring.clock import DAY
@@ -113,6 +113,9 @@ class _Lecture:
         self._renewal = hazard.renewal(config.measures)
         if self._renewal is not None and model.hazard is None:
             model.hazard = hazard.fresh(model.left / model.seen)
+        self._expansion = config.scorecard.expansion
+        if self._expansion is not None and model.growth is None:
+            model.growth = growth.fresh(self._expansion.base_rate)
         model.mixture.welcome(trust(config))
         self._guests = [] if panel is None else panel.pupils(model.guests)
         model.calibrations.setdefault(PROXY, Platt())
@@ -127,6 +130,8 @@ class _Lecture:
         model.labels += len(lessons)
         model.unpublished += len(lessons)
         model.lost += int(lessons.lost.sum())
+        if model.growth is not None:
+            model.growth.count(lessons.grown)
         model.trained_through = max(model.trained_through, float(lessons.matured_at.max(initial=0.0)))
         return lessons
 
@@ -180,6 +185,11 @@ class _Lecture:
             lean = read @ hazard.leanings(model.regressions.bayes, portion.names, self._signs, name)
             model.hazard.learn(days, self._outcome.horizon / DAY, lean, lost, weight=weight, kept=kept)
         model.regressions.bayes.learn(portion.names, read, lost, weight, kept)
+        if self._expansion is not None and model.growth is not None and len(portion.grown):
+            half, zero = len(portion.names) // 2, logit(self._expansion.base_rate)
+            how = growth.Weighing(weight, 1.0 - weight / MEMORY, zero)
+            said = portion.column(growth.GROWS_RAW)
+            model.growth.learn(portion.names[:half], read[:, :half], portion.grown, said, how)
 
     def _watch(self, portion: Lessons, said: Floats, heard: Mask) -> None:
         """See whether an expert, or the mix, predicts worse than it used to; such a one is less sure from here on."""
@@ -234,6 +244,8 @@ class _Lecture:
         taught.bayes.settle(self._signs, {*known, *model.waiting.names})
         model.proxy.bayes.settle(self._signs, {*known, *model.waiting_early.names})
         model.regressions = taught
+        if self._expansion is not None and model.growth is not None:
+            model.growth.settle({*known, *model.waiting.names}, logit(self._expansion.base_rate))
         model.blends.keep((*segments(self._config.scorecard), ""))
         model.config_version = self._config.version
         return model

@@ -17,6 +17,7 @@ MIX: Final = "mix"
 NOBODY_KNOWS: Final = -2
 """The code of whoever's segment is not known, or is none any more."""
 _NO_CODES: Final = np.zeros(0, np.int8)
+_NO_ANSWERS: Final = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Lessons:
         features: (n, F) as `scoring.features.features` reads them.
         cards: of the scorecard, in its order; empty where there are no segments.
         codes: (n,) places of the customers' own among `cards`; empty where there are none.
+        grown: (n,) 1 where what was paid grew, 0 where it did not, NaN where nothing could; empty: nobody asks.
     """
 
     experts: tuple[str, ...]
@@ -42,6 +44,7 @@ class Lessons:
     features: Singles
     cards: tuple[str, ...] = ()
     codes: Codes = field(default_factory=lambda: _NO_CODES)
+    grown: Floats = field(default_factory=lambda: _NO_ANSWERS)
 
     @classmethod
     def of(
@@ -55,6 +58,7 @@ class Lessons:
         features: Sequence[Sequence[float]] = (),
         cards: Sequence[str] = (),
         segments: Sequence[str | None] = (),
+        grown: Sequence[bool | None] | None = None,
     ) -> Lessons:
         """Of rows; predictions of others than these experts are left out. Segments are told by name."""
         nothing = float("nan")
@@ -67,6 +71,7 @@ class Lessons:
             np.array(features if names else [()] * len(said), np.float32).reshape(len(said), len(names)),
             tuple(cards),
             np.array([_code(name, cards) for name in segments] if cards else (), np.int8),
+            _NO_ANSWERS if grown is None else np.array([nothing if one is None else one for one in grown], np.float64),
         )
 
     def __len__(self) -> int:
@@ -82,11 +87,13 @@ class Lessons:
             self.features[some],
             self.cards,
             self.codes[some],
+            self.grown[some],
         )
 
     def like(self, other: Lessons) -> bool:
         """Whether both have the same columns."""
-        return (self.experts, self.names, self.cards) == (other.experts, other.names, other.cards)
+        mine, theirs = ((one.experts, one.names, one.cards, len(one.grown) > 0) for one in (self, other))
+        return mine == theirs
 
     def column(self, expert: str) -> Floats:
         """(n,) what one expert said; NaN where nothing."""
@@ -106,6 +113,7 @@ def joined(first: Lessons, then: Lessons) -> Lessons:
         np.concatenate([first.features, then.features]),
         first.cards,
         np.concatenate([first.codes, then.codes]),
+        np.concatenate([first.grown, then.grown]),
     )
 
 
@@ -126,6 +134,7 @@ class Waiting(msgspec.Struct):
     features: bytes = b""
     cards: tuple[str, ...] = ()
     codes: bytes = b""
+    grown: bytes = b""
 
     @classmethod
     def of(cls, lessons: Lessons | None) -> Waiting:
@@ -141,6 +150,7 @@ class Waiting(msgspec.Struct):
             lessons.features.astype("<f4").tobytes(),
             lessons.cards,
             lessons.codes.tobytes(),
+            lessons.grown.astype("<f8").tobytes(),
         )
 
     def lessons(self) -> Lessons | None:
@@ -157,4 +167,5 @@ class Waiting(msgspec.Struct):
             np.frombuffer(self.features, "<f4").reshape(count, len(self.names)),
             self.cards,
             np.frombuffer(self.codes, np.int8),
+            np.frombuffer(self.grown, "<f8"),
         )

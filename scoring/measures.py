@@ -60,11 +60,11 @@ class MeasureSet:
         if taken := {measure.name for measure in self.measures} & {OUTCOME, "points", "marks", "override", SEGMENT}:
             raise ConfigError(f"no measure can be called {min(taken)}: a row has something else of that name")
         outcome, cards = config.scorecard.outcome, config.scorecard.cards
-        told = TELLING if cards else ()
+        told, named = TELLING if cards else (), sorted({name for _, name in config.scorecard.numbers()})
         self.codes = Codes.of(self.measures, (*outcome.ending, *outcome.alive, *outcome.back, KIND, *told))
         counts = Counts(self.measures, self.codes)
         self.holdings = Holdings(self.measures)
-        self.marks = Marks(outcome, self.codes, self.measures, self.holdings.sums)
+        self.marks = Marks(outcome, self.codes, named, self.measures, self.holdings.sums)
         self._contracts = [way for way in outcome.ways if isinstance(way, NotRenewed)]
         self.by_hand = ByHand(self.codes)
         self.segments = Segments(cards, self.codes)
@@ -187,6 +187,10 @@ class MeasureSet:
                 return rows[way.not_renewed] + way.grace <= until, self.marks.still(seen, way.not_renewed, until)
             case Contraction():  # nothing moved it since: what it was before need not be known
                 return np.zeros(len(rows), bool), self.marks.still(seen, way.contraction, at)
+
+    def still(self, rows: Rows, name: str, since: Floats) -> Mask:
+        """(n,) whether nothing that tells of a measure which the outcome or an expansion names lies behind `since`."""
+        return self.marks.still(rows.view(self.layout.view), name, since)
 
     def fields(self, folded: Collection[str]) -> list[str]:
         """Fields of the row that these folds own: those of measures, by their name, and of the outcome."""

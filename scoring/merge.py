@@ -215,6 +215,7 @@ def _store(connection: Connection, account: str, row: Rows, partition: int) -> N
         None,
         None,
         int(row["model"][0]),
+        None,
     )
     insert_rows(connection, _UPSERT, [values])
 

@@ -16,6 +16,7 @@ from scoring.blends import Blends
 from scoring.calibration import Platt
 from scoring.config import Config, Scorecard
 from scoring.drift import Drift
+from scoring.growth import Growth
 from scoring.guests import Guest
 from scoring.hazard import Hazard
 from scoring.lessons import Waiting
@@ -132,6 +133,7 @@ class Model(msgspec.Struct, kw_only=True):
         drift: whether experts predict worse than they used to.
         hazard: of contracts, by the time to their renewal; None before anybody had a date for it.
         guests: by name, what experts of plugins learned; also of those that are not installed any more.
+        growth: who pays more; None before that was asked.
         early: how many labels of half the horizon it learned.
         waiting: labels that are counted, and taught as soon as there are enough of them to be learned at once.
         waiting_early: likewise, of half the horizon.
@@ -156,6 +158,7 @@ class Model(msgspec.Struct, kw_only=True):
     drift: Drift = msgspec.field(default_factory=Drift)
     hazard: Hazard | None = None
     guests: dict[str, Guest] = msgspec.field(default_factory=dict)
+    growth: Growth | None = None
     early: int = 0
     waiting: Waiting = msgspec.field(default_factory=Waiting)
     waiting_early: Waiting = msgspec.field(default_factory=Waiting)

@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final, Self
 
+import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from scoring.declared import Data, Duration, listed
-from scoring.ways import Cancelled, Contraction, NotRenewed, Silent, Way
+from scoring.arrays import Floats
+from scoring.declared import Data, Duration, Share, listed
+from scoring.ways import HAIR, Cancelled, Contraction, NotRenewed, Silent, Way, percent
 
 MOST_PENDING: Final = 60
 """Snapshots of a customer that can wait at once."""
@@ -90,6 +92,23 @@ class Outcome(Data):
                 yield "not_renewed", way.not_renewed
             elif isinstance(way, Contraction):
                 yield "contraction", way.contraction
+
+
+class Expansion(Data):
+    """What it means that a customer pays more: at the end of the horizon a number stands by a share higher, or more."""
+
+    measure: str = Field(description="that stands until an event changes it: entities (sum, open), last or gauge")
+    by: Share = Field(0.1, le=100, description="`10%`")
+    base_rate: float = Field(0.05, gt=0, lt=1, description="share that grows within the horizon before it is known")
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"{self.measure} up by {percent(self.by)} or more"
+
+    def grown(self, was: Floats, now: Floats) -> Floats:
+        """(n,) 1 where it grew so much, 0 where not; NaN where there was nothing that could."""
+        return np.where(was > 0.0, (now >= was * (1.0 + self.by) * (1.0 - HAIR)).astype(np.float64), np.nan)
 
 
 def _short(way: Way, horizon: float) -> Way:

@@ -94,14 +94,14 @@ class Rescore:
             self._scorers.newest if self._by_events else lambda _now: self._scorers.newest(),
             config.scorecard.outcome,
             config.version,
+            config.scorecard.expansion,
         )
         self._accounts = Accounts(self._measures.layout)
         self._links, self._profiles = Links(), Profiles()
         self._held: tuple[int, ...] = ()
         self._clocks: dict[int, float] = {}
-        self._merges = Merges()
         self._causes: dict[str, list[str]] = {}
-        self._sources = sources.Sources()
+        self._merges, self._sources = Merges(), sources.Sources()
 
         def remember(connection: Connection) -> None:
             folds.remember(connection, config)

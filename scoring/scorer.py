@@ -37,6 +37,7 @@ from scoring.drivers import (
 )
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, features
+from scoring.growth import Grower, Outlook
 from scoring.guests import Panel, Seat
 from scoring.lessons import MIX
 from scoring.listening import Listening, Table
@@ -54,6 +55,7 @@ from scoring.model import (
     RHYTHM,
     Model,
     fresh,
+    missing,
     segments,
 )
 from scoring.norms import said as stands
@@ -152,6 +154,11 @@ class Scorer:
         self._rhythm, self._outcome = learned.rhythm, card.outcome
         self._past = rhythm.past(config.measures, card.outcome)
         self._voices = [*self._others(learned, config), *self._guests(learned, names, panel)]
+        self._grower = None
+        if card.expansion is not None:
+            known = learned.growth
+            lacking = missing(known.labels, known.grown) if known else missing(0, 0)
+            self._grower = Grower(config, known, lacking.labels)
         self._zero = logit(learned.base_rate(card))
         self._constants = self._expert_constants(learned, logit(card.base_rate))
         beside = [voice.name for voice in self._voices]
@@ -223,10 +230,18 @@ class Scorer:
             predictions={
                 **{name: chances[:, place] for place, name in enumerate(EXPERTS)},
                 **more,
+                **(self._grower.predict(values, self._regressions.standardize(read)) if self._grower else {}),
                 **({HALFWAY: expit(halfway)} if self._foresees else {}),
                 MIX: chance,
             },
         )
+
+    def outlook(self, values: Floats, k: int) -> Outlook | None:
+        """How likely one account (1, M) pays more, and the `k` strongest reasons; None where that is not asked."""
+        if self._grower is None:
+            return None
+        read = self._regressions.standardize(features(values).astype(np.float64))
+        return self._grower.outlook(values, read, k)
 
     def say(
         self, values: Sequence[float], points: Sequence[float], k: int, said: dict[int, str], card: int = DEFAULT

@@ -28,6 +28,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         features: as `Scores.features` had them, in the order of `config_version`; all finite.
         predictions: probabilities by expert and of the `mix`, as predicted then.
         config_version: the measures and scorecard it was taken with.
+        expanded: whether what it pays grew as much as is asked about; None: nobody asks, or nothing could.
         early: whether only half the horizon has passed, and `lost` and `matured_at` are of that.
         segment: name of the card it was weighed by then, empty where no card fit; None where that is not known, as of
             snapshots taken while there were no cards.
@@ -42,6 +43,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     config_version: str
     early: bool = False
     segment: str | None = None
+    expanded: bool | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -60,8 +62,8 @@ class Waiting(msgspec.Struct, frozen=True):
         """When all of its horizon, or half of it, has passed."""
         return self.due if self.half_due is None or not early else self.half_due
 
-    def label(self, *, lost: bool, early: bool = False) -> Label:
-        """What it teaches, when all of its horizon or half of it has passed."""
+    def label(self, *, lost: bool, early: bool = False, expanded: bool | None = None) -> Label:
+        """What it teaches, when all of its horizon or half of it has passed; of growth, only all of it does."""
         return Label(
             account=self.account,
             at=self.at,
@@ -72,6 +74,7 @@ class Waiting(msgspec.Struct, frozen=True):
             predictions=self.predictions,
             config_version=self.config_version,
             segment=self.segment,
+            expanded=None if early else expanded,
         )
 
 

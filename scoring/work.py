@@ -24,10 +24,11 @@ from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.drivers import others
 from scoring.entities import Things
+from scoring.growth import GROWS
 from scoring.ledger import row_of
 from scoring.measures import MeasureSet
 from scoring.moves import Moments, log_odds, rise, shares
-from scoring.outcome import Outcome
+from scoring.outcome import Expansion, Outcome
 from scoring.restating import restate
 from scoring.rows import lay, picked
 from scoring.scorer import Scorer, Scores
@@ -62,6 +63,7 @@ class Rules:
         version: the newest model version that may be used at a moment.
         outcome: what losing a customer means.
         config_version: of measures and scorecard.
+        expansion: what paying more means; None: nobody asks.
     """
 
     measures: MeasureSet
@@ -69,6 +71,7 @@ class Rules:
     version: Callable[[float], int]
     outcome: Outcome
     config_version: str
+    expansion: Expansion | None = None
 
 
 class _Judged(NamedTuple):
@@ -112,6 +115,7 @@ class Work:
     _fresh: list[tuple[Event, str]] = field(default_factory=list)
     _risk: dict[int, float] = field(default_factory=dict)
     _driver: dict[int, str] = field(default_factory=dict)
+    _growth: dict[int, float] = field(default_factory=dict)
 
     def restate(self) -> None:
         """Fold anew what rows lack because it was declared since; before anything else is done to them."""
@@ -184,6 +188,8 @@ class Work:
         self.draft.rows[places] = rows
         self.changed.update(places[moved | taken | stale | keep].tolist())
         self._risk.update(zip(places.tolist(), scores.risk.tolist(), strict=True))
+        if (likely := scores.predictions.get(GROWS)) is not None:
+            self._growth.update(zip(places.tolist(), likely.tolist(), strict=True))
 
     def _points(self, rows: Any) -> Any:
         return rows.view(self.rules.measures.layout.view)["points"]
@@ -326,8 +332,7 @@ class Work:
         told = {(label.account, label.at) for label in self.labels if label.early is early}
         new = [one for one in waiting if (one.account, one.at) not in told]
         if new:
-            lost = fates.lost(self._books(new), self.rules.outcome, new, [one.ends(early=early) for one in new])
-            self.labels += [one.label(lost=so, early=early) for one, so in zip(new, lost, strict=True)]
+            self.labels += fates.labels(self._books(new), self.rules.outcome, self.rules.expansion, new, early=early)
 
     def _books(self, waiting: Sequence[Waiting]) -> fates.Books:
         places = np.array([self.draft.places.get(one.account, -1) for one in waiting])
@@ -381,6 +386,7 @@ class Work:
                     self._risk.get(place),
                     self._driver.get(place),
                     model,
+                    None if (grows := self._growth.get(place)) is None or math.isnan(grows) else grows,
                 )
                 for each, (place, scored_at, newest, health, band, model) in enumerate(
                     zip(places, *columns, strict=True)

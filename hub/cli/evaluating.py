@@ -23,7 +23,8 @@ from scoring.declared import seconds
 from scoring.features import feature_names
 from scoring.loading import load as load_config
 from scoring.measures import MeasureSet
-from scoring.outcome import MOST_PENDING, Outcome
+from scoring.outcome import MOST_PENDING, Expansion, Outcome
+from scoring.proof.growing import Growing
 from scoring.proof.prequential import Rival, play
 from scoring.proof.report import Report, document, report, table
 from scoring.proof.rivals import BOOSTING, LOGISTIC, RULE, Boosting, Logistic, Rule
@@ -32,7 +33,7 @@ from scoring.proof.story import Story, Told
 from scoring.proof.suggest import Fact, suggested
 from scoring.recency import sign_of_life
 from scoring.seating import seated
-from scoring.ways import span
+from scoring.ways import percent, span
 
 _WORDS: Final = {
     "mixture": "what would have been shown",
@@ -54,6 +55,9 @@ def evaluate(
     ] = None,
     lost_when: Annotated[list[str] | None, typer.Option(help=losing.HELP)] = None,
     within: Annotated[str, typer.Option(help="How far ahead it is predicted; --lost-after unless given.")] = "",
+    expansion: Annotated[
+        str, typer.Option(help="Also predict who pays more, as MEASURE:10%; else as the scorecard says.")
+    ] = "",
     scoring: Annotated[
         Path | None,
         typer.Option(
@@ -73,7 +77,9 @@ def evaluate(
     passed. Nothing is written. Without measures of its own a file is judged by measures made of its map.
     """
     plan = load_map(map_file)
-    asked = Asked(lost_after, kinds or [], [losing.way(one) for one in lost_when or []], within)
+    asked = Asked(
+        lost_after, kinds or [], [losing.way(one) for one in lost_when or []], within, losing.growing(expansion)
+    )
     config = _config(plan, map_file, scoring, asked, tick)
     with bar() as progress:
         told = _told(plan, file, config, progress)
@@ -94,7 +100,8 @@ def evaluate(
     for name, problem in ({} if panel is None else panel.troubles).items():
         aside.print(f"[yellow]◆[/] the expert {name} was left out: {plain(problem)}")
     cards = [card.name for card in config.scorecard.cards]
-    found = report(played, told, outcome, top=top, draws=draws, cards=cards)
+    expects = config.scorecard.expansion
+    found = report(played, told, outcome, top=top, draws=draws, cards=cards, expansion=expects)
     if as_json:
         print_json(document(found))
     else:
@@ -108,6 +115,7 @@ class Asked(NamedTuple):
     kinds: list[str]
     ways: list[dict[str, Any]]
     within: str
+    expansion: Expansion | None
 
 
 def _config(plan: Plan, map_file: Path, scoring: Path | None, asked: Asked, tick: str) -> Config:
@@ -139,12 +147,13 @@ def _config(plan: Plan, map_file: Path, scoring: Path | None, asked: Asked, tick
         changed = {name: said for name, said in changed.items() if name != "any"}
         changed |= {"kinds": silent, "silence": True, "back": []}
     outcome = losing.outcome(changed)
+    card = config.scorecard.model_copy(
+        update={"outcome": outcome, "expansion": asked.expansion or config.scorecard.expansion}
+    )
     try:
-        return Config.model_validate(
-            config.model_dump() | {"scorecard": config.scorecard.model_copy(update={"outcome": outcome}).model_dump()}
-        )
+        return Config.model_validate(config.model_dump() | {"scorecard": card.model_dump()})
     except ValidationError as error:
-        raise ConfigError(f"--lost-when: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+        raise ConfigError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def _facts(plan: Plan) -> list[Fact]:
@@ -239,9 +248,21 @@ def _say(found: Report, outcome: Outcome) -> None:
             f"\nOf the {shown.top} likeliest at each look who were not lost already"
             f" {shown.precision:.0%} were lost{lead}; of all of them {shown.usual:.0%}."
         )
+    if found.expansion is not None:
+        _say_growing(found.expansion, outcome)
     answer.print(
         f"[dim]95 % intervals draw whole customers; what was learned takes {found.state_bytes / 1024:.0f} KB[/]"
     )
+
+
+def _say_growing(found: Growing, outcome: Outcome) -> None:
+    grows = f"{found.measure} up by {percent(found.by)} or more within {span(outcome.horizon)}"
+    usual = "" if found.usual is None else f" of all {found.usual:.1%}"
+    if found.skill.value("auc") is None:
+        answer.print(f"\n{grows}:{usual}; [yellow]insufficient labels[/] ({found.skill.labels:,}) to say how well")
+        return
+    answer.print(f"\n{grows}:{usual}; foretold, of {found.skill.labels:,} predictions:")
+    print_table(("", "AUC", "log loss", "Brier", "ECE"), [("likely to pay more", *_cells(found.skill)[:4])], "")
 
 
 def _segment(name: str, one: Skill, found: Report) -> tuple[object, ...]:

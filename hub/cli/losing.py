@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from hub.sdk.errors import ConfigError
-from scoring.outcome import Outcome
+from scoring.outcome import Expansion, Outcome
 
 HELP: Final = (
     "A way to be lost, several times if need be: cancelled=KIND, silent=KIND:30d, not_renewed=MEASURE:14d"
@@ -36,6 +36,24 @@ def way(said: str) -> dict[str, Any]:
         )
     first = [one for one in what.split(",") if one] if name in _LISTED else what
     return {name: first} | ({_SECOND[name]: second} if second else {})
+
+
+def growing(said: str) -> Expansion | None:
+    """`mrr:10%` as a scorecard has it; None if nothing is said.
+
+    >>> growing("mrr:10%").words
+    'mrr up by 10 % or more'
+
+    Raises:
+        ConfigError: it makes no sense.
+    """
+    if not said:
+        return None
+    name, _, by = said.partition(":")
+    try:
+        return Expansion.model_validate({"measure": name} | ({"by": by} if by else {}))
+    except ValidationError as error:
+        raise ConfigError(f"--expansion {said}: write MEASURE:10%: {_plain(error.errors()[0]['msg'])}") from None
 
 
 def outcome(said: dict[str, Any]) -> Outcome:

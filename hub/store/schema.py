@@ -5,21 +5,11 @@ Times are unix seconds (UTC) as doubles; JSON is text or bytes as msgspec writes
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Double,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    text,
-)
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, Table, text
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 8  # also the number of the newest step in `hub.store.migrations`
+VERSION = 9  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -141,6 +131,7 @@ accounts = Table(
     Column("risk", Double),
     Column("driver", Text, comment="the first driver in words"),
     Column("model_version", Integer, nullable=False, default=0),
+    Column("expansion", Double, comment="chance that it pays more within the horizon; None: not asked, or not known"),
 )
 profiles = Table(
     "profiles",
@@ -245,6 +236,15 @@ labels = Table(
     Column("predictions", Text, nullable=False),
     Column("taught", Integer, nullable=False, comment="model version that learned it"),
     Column("segment", Text, comment="as in snapshots"),
+)
+expansions = Table(
+    "expansions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("matured_at", Double, nullable=False, index=True),
+    Column("grown", Integer, nullable=False),
+    Column("chance", Double, comment="as it was shown when the snapshot was taken; None: nothing was"),
 )
 models = Table(
     "models",

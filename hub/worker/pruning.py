@@ -102,6 +102,7 @@ def _rules(now: float, before: float) -> list[tuple[Table, ColumnElement[bool]]]
     return [
         (letters, and_(letters.c.state == "replayed", letters.c.at < now - LETTERS)),
         (labels, labels.c.matured_at < before),
+        (schema.expansions, schema.expansions.c.matured_at < before),
         (schema.early_labels, schema.early_labels.c.matured_at < now - ORPHANS),
         (snapshots, and_(snapshots.c.due < now - ORPHANS, homeless)),
     ]

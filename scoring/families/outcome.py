@@ -46,6 +46,7 @@ class Marks:
     Args:
         outcome: what losing a customer means.
         codes: what events count for.
+        named: measures of which is asked what they were.
         measures: as declared.
         holdings: of them, those that add up what an account has, in the order of `Changes.told`.
     """
@@ -53,7 +54,12 @@ class Marks:
     columns: Sequence[int] = ()
 
     def __init__(
-        self, outcome: Outcome, codes: Codes, measures: Sequence[Measure] = (), holdings: Sequence[Measure] = ()
+        self,
+        outcome: Outcome,
+        codes: Codes,
+        named: Sequence[str],
+        measures: Sequence[Measure],
+        holdings: Sequence[Measure],
     ) -> None:
         self.size = math.ceil(outcome.horizon / outcome.every) + 2
         self._horizon = outcome.horizon
@@ -66,7 +72,6 @@ class Marks:
         }
         self._ends = bool(ending)
         self._watched = ending + [_Watched(kinds, begins, codes.having(kinds)) for kinds, begins in silences]
-        named = sorted({name for _, name in outcome.named()})
         of = {measure.name: measure for measure in measures if measure.name in named}
         held = [measure.name for measure in holdings]
         self._told = [f"{OUTCOME}.{name}" for name in named]

@@ -20,6 +20,7 @@ from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
 from scoring.features import feature_names
+from scoring.growth import GROWS, GROWS_RAW
 from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
@@ -62,6 +63,7 @@ class Snapshots:
         trusted: whether the models were listened to.
         cards: (n,) codes of the cards they were weighed by.
         rivals: by name, (n,) probabilities.
+        grown: (n,) 1 where what was paid grew, 0 where not, NaN where nothing could; empty: nobody asks.
     """
 
     at: float
@@ -74,6 +76,7 @@ class Snapshots:
     trusted: bool
     cards: Codes
     rivals: dict[str, Floats] = field(default_factory=dict)
+    grown: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(slots=True)
@@ -128,8 +131,9 @@ def play(
     clock = _Clock(cpu)
     half = outcome.horizon / 2.0
     model = fresh(config)
-    guests = () if panel is None else panel.names
-    contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :], *guests)
+    guests, expansion = () if panel is None else panel.names, config.scorecard.expansion
+    grows = (GROWS, GROWS_RAW) if expansion else ()
+    contenders = (*CONTENDERS, *lineup(config)[len(EXPERTS) :], *guests, *grows)
     columns = _Columns(contenders, names, segments(config.scorecard))
     waiting: list[Snapshots] = []
     halves: list[Snapshots] = []
@@ -163,6 +167,9 @@ def play(
         lost = told.lost(accounts, at, outcome)
         early = told.lost(accounts, at, outcome, half)
         new = Snapshots(at, accounts, scores.features, values, said, lost, early, model.trusted, cards)
+        if expansion is not None:
+            number_of = told.number(expansion.measure)
+            new.grown = expansion.grown(number_of.at(accounts, at), number_of.at(accounts, at + outcome.horizon))
         _let_rivals(rivals, done, new, clock)
         waiting.append(new)
         halves.append(new)
@@ -194,7 +201,8 @@ def _lessons(ripe: Sequence[Snapshots], columns: _Columns, horizon: float, *, ea
     for one in ripe:
         matured, codes = np.full(len(one.lost), one.at + horizon), one.cards if cards else one.cards[:0]
         lost = one.early if early else one.lost
-        yield Lessons(contenders, one.said, lost, matured, features, one.features, cards, codes)
+        grown = one.grown[:0] if early else one.grown
+        yield Lessons(contenders, one.said, lost, matured, features, one.features, cards, codes, grown)
 
 
 def _let_rivals(rivals: Sequence[Rival], done: Sequence[Snapshots], new: Snapshots, clock: _Clock) -> None:

@@ -12,9 +12,11 @@ from scoring.arrays import Floats, Mask
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.families.segments import DEFAULT
+from scoring.growth import NAMES as GROWTH
 from scoring.lessons import MIX
 from scoring.model import HALFWAY
-from scoring.outcome import Outcome
+from scoring.outcome import Expansion, Outcome
+from scoring.proof.growing import Growing, growing
 from scoring.proof.prequential import CONTENDERS, Played, Snapshots
 from scoring.proof.skill import Skill, skill
 from scoring.proof.story import Told
@@ -82,6 +84,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         weights: how much each expert is listened to at the end.
         cpu_s: processor seconds by who took them; `mixture` is all our learning and predicting.
         state_bytes: size of all that was learned.
+        expansion: who pays more; None: nobody asks.
     """
 
     ticks: int
@@ -99,9 +102,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, float]
     cpu_s: dict[str, float]
     state_bytes: int
+    expansion: Growing | None = None
 
 
-def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int, cards: Sequence[str] = ()) -> Report:
+def report(
+    played: Played,
+    told: Told,
+    outcome: Outcome,
+    *,
+    top: int,
+    draws: int,
+    cards: Sequence[str] = (),
+    expansion: Expansion | None = None,
+) -> Report:
     """Judge a replay.
 
     Args:
@@ -111,12 +124,13 @@ def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int
         top: how many customers can be visited each time.
         draws: of the bootstrap, for the intervals.
         cards: names of the scorecard's, in its order: the segments.
+        expansion: what paying more means; None: nobody asks.
     """
     heard = [one for one in played.snapshots if one.trusted]
     lost, who = _joined((one.lost for one in heard), bool), _joined((one.accounts for one in heard), np.int64)
     said = np.concatenate([one.said for one in heard]) if heard else np.zeros((0, len(played.contenders)))
     columns = {name: said[:, place] for place, name in enumerate(played.contenders)}
-    experts = [name for name in played.contenders if name not in (MIX, HALFWAY)]
+    experts = [name for name in played.contenders if name not in (MIX, HALFWAY, *GROWTH)]
     names = heard[-1].rivals if heard else {}
     columns |= {name: _joined((_rival(one, name) for one in heard), float) for name in names}
     skills = {name: _judged(columns[name], lost, who, draws) for name in (*experts, MIX, *names)}
@@ -138,12 +152,13 @@ def report(played: Played, told: Told, outcome: Outcome, *, top: int, draws: int
         weights=played.model.weights,
         cpu_s=cpu,
         state_bytes=len(msgspec.json.encode(played.model)),
+        expansion=growing(played, expansion, draws),
     )
 
 
 def document(found: Report) -> dict[str, object]:
     """As JSON has it: the numbers of each by their names, the intervals beside them."""
-    plain: dict[str, object] = msgspec.to_builtins(found)
+    plain: dict[str, Any] = msgspec.to_builtins(found)
     plain |= {
         "experts": {name: _flat(one) for name, one in found.experts.items()},
         "mixture": _flat(found.mixture)
@@ -158,6 +173,12 @@ def document(found: Report) -> dict[str, object]:
         },
     }
     del plain["spans"]
+    if (more := found.expansion) is not None:
+        flat = _flat(more.skill)
+        plain["expansion"] = flat | {"measure": more.measure, "by": more.by, "usual": more.usual, "grown": flat["lost"]}
+        del plain["expansion"]["lost"]
+    else:
+        del plain["expansion"]
     return plain
 
 

@@ -100,10 +100,12 @@ def test_contracts_that_are_not_renewed_and_customers_who_pay_less_are_lost_wher
         for who in range(60):
             for month in range(1, 13):
                 pays = 100 if who % 3 or month < 7 else 75
+                pays = round(100 * 1.15**month) if who % 5 == 0 else pays
                 rows.writerow([who, "pays", f"2025-{month:02}-{1 + who % 9:02}T10:00:00Z", pays])
             rows.writerow([who, "renews", "2025-01-02T10:00:00Z", "2025-08-01" if who % 4 == 1 else "2026-08-01"])
     ways = ("--lost-when", "not_renewed=renewal:10d", "--lost-when", "contraction=mrr:20%")
     asked = ("--within", "28d", *ways, "--draws", "0", "--no-rivals", "--kinds", "subscription.changed")
+    asked += ("--expansion", "mrr:10%")
     said = _evaluate(tmp_path, tmp_path / "data", *asked, file="billing.csv").stdout
     assert "lost: contract not renewed within 10 days of its end (renewal), or mrr down by more than 20 %" in " ".join(
         said.split()
@@ -111,6 +113,11 @@ def test_contracts_that_are_not_renewed_and_customers_who_pay_less_are_lost_wher
     told = json.loads(_evaluate(tmp_path, tmp_path / "data", *asked, "--json", file="billing.csv").stdout)
     assert 0.01 < told["lost"] < 0.3
     assert told["experts"]["bayes"]["auc"] is not None
+    assert "mrr up by 10 % or more within 28 days" in said
+    assert 0.01 < told["expansion"]["usual"] < 0.3
+    assert told["expansion"]["auc"] > 0.6
+    assert told["expansion"]["labels"] < told["labels"]
+    assert "expansion" not in told["experts"]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +131,8 @@ def test_contracts_that_are_not_renewed_and_customers_who_pay_less_are_lost_wher
         (("--within", "28d"), "--lost-when"),
         (("--lost-when", "cancelled=refund.issued"), "--within"),
         (("--within", "28d", "--lost-when", "moved=away"), "write cancelled=KIND"),
+        (("--lost-after", "28d", "--expansion", "mrr:none"), "--expansion mrr:none: write MEASURE:10%"),
+        (("--lost-after", "28d", "--expansion", "mrr:10%"), "expansion: there is no measure mrr"),
         (("--within", "28d", "--lost-when", "contraction=mrr"), "--lost-when, contraction.by: Field required"),
         (("--within", "28d", "--lost-when", "contraction=mrr:100%"), "--lost-when, contraction.by: Input should be"),
         (("--within", "28d", "--lost-when", "contraction=mrr:20%"), "there is no measure mrr"),
