@@ -16,13 +16,9 @@ metadata = MetaData()
 # texts compare and sort by their bytes, as on SQLite, whatever language the server speaks
 String = _String().with_variant(_String(collation="C"), "postgresql")
 Text = _Text().with_variant(_Text(collation="C"), "postgresql")
+_OPEN = text("open_since IS NOT NULL")
 
-meta = Table(
-    "meta",
-    metadata,
-    Column("key", String, primary_key=True),
-    Column("value", Text, nullable=False),
-)
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
 
 # --- the stream's bookkeeping: written in the same transaction as what a batch changed -------------------------
 
@@ -156,12 +152,7 @@ entities = Table(
     Column("kind", String, nullable=False, comment="ticket, subscription, invoice, opportunity"),
     Column("state", LargeBinary, nullable=False, comment="JSON: its last state, with the times that order it"),
     Column("open_since", Double, comment="when it was last opened; None unless it is open"),
-    Index(
-        "entities_open",
-        "account",
-        sqlite_where=text("open_since IS NOT NULL"),
-        postgresql_where=text("open_since IS NOT NULL"),
-    ),
+    Index("entities_open", "account", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 contacts = Table(
     "contacts",
@@ -379,12 +370,7 @@ bases = Table(
     metadata,
     Column("topic", String, primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column(
-        "base",
-        BigInteger,
-        nullable=False,
-        comment="what our offsets are ahead of the broker's, since a topic began anew",
-    ),
+    Column("base", BigInteger, nullable=False, comment="what our offsets are ahead of a topic's that began anew"),
 )
 counters = Table(
     "counters",
@@ -408,7 +394,5 @@ processes = Table(
     Column("version", String, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("beat_at", Double, nullable=False, index=True),
-    Column(
-        "state", Text, nullable=False, comment="JSON: rooms and their partitions, why one failed, where probes answer"
-    ),
+    Column("state", Text, nullable=False, comment="JSON: rooms, their partitions, why one failed, where probes answer"),
 )

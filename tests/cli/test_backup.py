@@ -73,7 +73,13 @@ def test_what_is_no_backup_is_a_sentence_and_makes_nothing(run, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-LATER = {"ledger": "parts", "snapshots": "half_due"}
+LATER = [
+    ("ledger", "parts"),
+    ("snapshots", "half_due"),
+    ("snapshots", "segment"),
+    ("labels", "segment"),
+    ("accounts", "expansion"),
+]
 """Columns that release 0.1.0 did not have, by table."""
 
 
@@ -81,11 +87,11 @@ def older(folder):
     """An installation as release 0.1.0 left it."""
     with closing(sqlite3.connect(folder / "hub.db")) as connection:
         known = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
-        later = {"bases", "counters", "leases", "processes", "overrides", "heard", "early_labels"}
+        later = {"bases", "counters", "leases", "processes", "overrides", "heard", "early_labels", "expansions"}
         for table in known & (later | {"alembic_version", "steps"}):
             connection.execute(f"drop table {table}")
         connection.execute("drop index if exists snapshots_half_due")
-        for table, column in LATER.items():
+        for table, column in LATER:
             connection.execute(f"alter table {table} drop column {column}")
         connection.execute("delete from meta where key in ('speaks', 'partitions')")
         connection.execute("update meta set value = '1' where key = 'schema'")
@@ -103,7 +109,7 @@ def test_an_older_schema_is_brought_forward_and_the_backup_stays_as_it_is(scored
     assert document(old, "migrate", "--check")["due"] is False
     without = tmp_path / "without"
     shutil.copytree(scored.data, without)
-    for table, column in LATER.items():
+    for table, column in LATER:
         kit.change(without / "hub.db", f"update {table} set {column} = null")
     assert kit.rows(kit.settings(old)) == kit.rows(kit.settings(without))
 

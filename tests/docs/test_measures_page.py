@@ -8,7 +8,9 @@ import yaml
 from scoring.config import Config, Dimension, Limit, Measure, Scorecard, SegmentCard, Transform
 from scoring.loading import load
 from scoring.measures import MeasureSet
+from scoring.outcome import Expansion, Outcome
 from scoring.scorer import Scorer
+from scoring.ways import KINDS_OF_WAYS
 from tests.docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "measures.md"
@@ -50,7 +52,8 @@ def test_every_word_of_a_measure_is_told():
 
 def test_every_word_of_a_scorecard_is_told():
     page = PAGE.read_text()
-    for model in (Scorecard, Dimension, Transform, Limit, SegmentCard):
+    ways = KINDS_OF_WAYS.values()
+    for model in (Scorecard, Dimension, Transform, Limit, SegmentCard, Outcome, Expansion, *ways):
         assert [word for word in model.model_fields if word not in page] == []
     for word in get_args(Transform.model_fields["missing"].annotation):
         assert f"`{word}`" in page or f"missing: {word}" in page
