@@ -27,7 +27,7 @@ def trust(measures: Sequence[Measure], model_version: int, outcomes: int) -> Tru
     known = sum(m.value is not None and m.as_of is not None for m in measures)
     share = known / len(measures) if measures else 0.0
     facts = [f"{known} of {words.plural(len(measures), 'measure')} known"] if measures else ["nothing known yet"]
-    if model_version == 0:
+    if not model_version or not outcomes:  # a version may hold nothing but what is usual
         facts.append("scorecard alone: no outcome has taught the models yet")
     else:
         facts.append(f"models learned from {'over ' if outcomes >= 1000 else ''}{words.plural(outcomes, 'outcome')}")  # noqa: PLR2004 - as far as they are counted

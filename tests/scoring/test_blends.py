@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoring import hazard
 from scoring.arrays import expit
 from scoring.blends import SPREAD, STRENGTH, Blends
 from scoring.config import Config
@@ -14,9 +15,9 @@ from scoring.learning import taught
 from scoring.lessons import NOBODY_KNOWS, Lessons
 from scoring.loading import load
 from scoring.mixture import Mixture, log_losses, mixed
-from scoring.model import EXPERTS, decode, encode, fresh
+from scoring.model import EXPERTS, HAZARD, decode, encode, fresh, segments
 from scoring.scorer import Scorer
-from tests.scoring.judging import any_values, config, customers, experienced, lessons
+from tests.scoring.judging import MEASURES, SCORECARD, any_values, config, customers, experienced, lessons
 
 BEGIN = {"one": 0.3, "other": 0.3, "base": 0.4}
 PORTION = 64
@@ -184,14 +185,18 @@ def carded(scorer, values, lost, codes, at=1.0):
     return [Lessons(one.experts, one.said, one.lost, one.matured_at, one.names, one.features, NAMES, codes)]
 
 
-def learned(n=1_600, seed=0, ours=OURS):
-    """Models of a world in which one segment leaves far more often than the other, whatever it measures."""
+def risks(values, codes, apart):
+    """The unhappy leave, and in one segment far more of them than in another."""
+    return 1.0 / (1.0 + np.exp(1.5 + np.nan_to_num(values[:, 3]) / 30.0 - apart * codes))
+
+
+def learned(n=1_600, seed=0, ours=OURS, apart=2.0):
+    """Models of that world; where `ours` has no segments nobody knows of them."""
     chance = np.random.default_rng(seed)
     model = fresh(ours)
     for start in range(0, n, 100):
         values, codes = customers(chance, 100), chance.integers(-1, 2, 100).astype(np.int8)
-        risk = 1.0 / (1.0 + np.exp(1.5 + np.nan_to_num(values[:, 3]) / 30.0 - 2.0 * codes))
-        lost = chance.random(100) < risk
+        lost = chance.random(100) < risks(values, codes, apart)
         scorer, none = Scorer(ours, model), np.full(100, np.nan)
         scores = scorer.score(values, none, np.full(100, -1, np.int8), None, codes)
         said = [{name: float(one[i]) for name, one in scores.predictions.items()} for i in range(100)]
@@ -203,7 +208,7 @@ def learned(n=1_600, seed=0, ours=OURS):
             [start + i for i in range(100)],
             names=names,
             features=scores.features.tolist(),
-            cards=NAMES,
+            cards=segments(ours.scorecard),
             segments=[["", *NAMES][code + 1] for code in codes.tolist()],
         )
         model = taught(model, [one], ours)
@@ -222,6 +227,20 @@ def test_segments_are_learned_and_told_apart():
         assert sum(MODEL.weights_in(name).values()) == pytest.approx(1.0)
     assert MODEL.weights_in("nobody") == MODEL.weights
     assert decode(encode(MODEL)) == MODEL
+
+
+@pytest.mark.parametrize(("apart", "gain"), [(1.0, 0.01), (0.0, -0.004)])
+def test_a_model_that_knows_segments_predicts_better_where_they_differ_and_as_well_where_not(apart, gain):
+    """All the way: predictions of the models of the time, labels of them, and new customers."""
+    same = [{"name": name, "when": {"plan": name}, "dimensions": SCORECARD["dimensions"]} for name in NAMES]
+    chance, found = np.random.default_rng(9), []
+    values, codes = customers(chance, 3_000), chance.integers(-1, 2, 3_000).astype(np.int8)
+    truth = risks(values, codes, apart)
+    for ours in (config(), config(cards=same)):
+        scorer, none = Scorer(ours, learned(2_400, 1, ours, apart)), np.full(3_000, np.nan)
+        odds = scorer.score(values, none, np.full(3_000, -1, np.int8), None, codes).logit
+        found.append(float((np.logaddexp(0.0, odds) - truth * odds).mean()))  # what is lost on average, whoever leaves
+    assert found[0] - found[1] > gain
 
 
 def test_until_the_models_are_listened_to_segments_are_not_either():
@@ -330,3 +349,35 @@ def test_sixteen_segments_fit_into_what_a_model_may_weigh():
 
 def test_the_spread_and_the_strength_are_what_the_docs_say():
     assert (STRENGTH, SPREAD) == (100.0, 0.5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(any_values, st.data())
+def test_experts_that_may_be_silent_weigh_by_segment_too(values, data):
+    model = decode(encode(MODEL))
+    model.hazard, whole = hazard.fresh(0.1), {name: 0.8 * one for name, one in model.mixture.weights.items()}
+    model.mixture.weights = whole | {HAZARD: 0.2}
+    said = np.column_stack([np.full(300, -1.0)] * len(whole) + [np.where(np.arange(300) % 2, 3.0, -3.0)])
+    model.blends.learn("right", model.mixture.weights, said, np.arange(300) % 2 == 1, weight=1.0, kept=1.0)
+    renewal = {
+        "name": "renewal",
+        "family": "date",
+        "kinds": {"contract.renewed": 1},
+        "of": "properties.ends_on",
+        "read": "until",
+    }
+    renewal |= {"dimension": "support", "label": "renews in {n} days", "direction": "up"}
+    ours = config([*MEASURES, renewal], cards=CARDS)
+    assert model.weights_in("right")[HAZARD] > 0.3 > model.weights_in("left")[HAZARD]
+    days = np.array(
+        data.draw(st.lists(st.sampled_from([-3.0, 20.0, np.nan]), min_size=len(values), max_size=len(values)))
+    )
+    values = np.column_stack([values, days])
+    codes = np.array(data.draw(st.lists(st.integers(-1, 1), min_size=len(values), max_size=len(values))), np.int8)
+    scorer, none, band = Scorer(ours, model), np.full(len(values), np.nan), np.full(len(values), -1, np.int8)
+    scores = scorer.score(values, none, band, None, codes)
+    assert np.abs(scores.base + scores.points.sum(axis=1) - scores.health).max() < 1e-9
+    for place in range(len(values)):
+        one = slice(place, place + 1)
+        alone = scorer.score(values[one], none[one], band[one], None, codes[one])
+        assert alone.logit[0] == pytest.approx(scores.logit[place], abs=1e-9)

@@ -41,6 +41,7 @@ def measure(known):
 
 def test_a_scorecard_alone_is_never_trusted_highly():
     assert trust([measure(True)] * 10, 0, 0).word == "medium"
+    assert trust([measure(True)] * 10, 3, 0).because.endswith("scorecard alone: no outcome has taught the models yet")
     assert trust([measure(True)] * 10, 3, 500) == ("high", "10 of 10 measures known · models learned from 500 outcomes")
 
 
