@@ -7,15 +7,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
+from hub.store import schema
+from hub.store.questions import operation
 from scoring import drift
 from scoring.clock import DAY
-from scoring.drift import LEAST, Drift, Watch
+from scoring.drift import LEAST, Drift, Told, Watch
+from scoring.learner import Learner, columns
 from scoring.learning import taught
 from scoring.lessons import Lessons
-from scoring.model import EXPERTS, decode, encode, fresh
+from scoring.model import DRAFT, EXPERTS, decode, encode, fresh
+from scoring.published import versions
 from scoring.scorer import Scorer
+from scoring.teaching import PORTION
 from tests.scoring.judging import config, customers, experienced, judge, lessons
+from tests.scoring.test_learner import CONFIG, _labels, _records, _run
 
 WEEK = 7 * DAY
 HORIZONS = [1, 4, 9]  # weeks
@@ -199,3 +206,22 @@ def test_what_an_alarm_does_is_to_doubt_and_not_to_forget():
     piles = [sum(pile.weight for pile in one.calibrations["recency"].piles.values()) for one in (after, before)]
     assert piles[0] == pytest.approx(0.1 * piles[1])
     assert after.left / after.seen == pytest.approx(before.left / before.seen)
+
+
+def test_an_alarm_is_told_in_the_log_in_the_metric_and_with_the_versions(database, caplog):
+    labels = _labels(2 * PORTION)
+    model, last = fresh(CONFIG), labels[0].matured_at
+    watch = Watch(Told(10.0, 0.3, 0.01), Told(1.0, 0.9), drift.ALARM - 0.1, last, 60 * 5.0, 60)
+    model.drift = Drift(last - 30 * DAY, last - 1.0, 60, {"mix": watch})
+    model.labels, model.lost = 1_000, 300
+    database.write(lambda connection: connection.execute(insert(schema.models).values(columns(model, DRAFT)))).result()
+    heard = [msgspec.structs.replace(one, predictions=one.predictions | {"mix": 0.9}) for one in labels]
+    _run(database, Learner(database, CONFIG, lambda: 1e9), _records(heard))
+    (line,) = [record for record in caplog.records if record.getMessage() == "scoring.model_drift"]
+    assert (line.expert, line.was) == ("mix", 0.3)
+    assert line.now > 2.0
+    with database.read() as connection:
+        (version,) = versions(connection)
+        assert operation.drifted(connection) == 1
+    assert [(one.expert, one.was) for one in version.alarms] == [("mix", 0.3)]
+    assert version.alarms[0].since == last
