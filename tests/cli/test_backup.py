@@ -87,7 +87,8 @@ def older(folder):
     """An installation as release 0.1.0 left it."""
     with closing(sqlite3.connect(folder / "hub.db")) as connection:
         known = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
-        later = {"bases", "counters", "leases", "processes", "overrides", "heard", "early_labels", "expansions"}
+        later = {"bases", "counters", "leases", "processes", "overrides", "heard", "early_labels"}
+        later |= {"expansions", "valuations", "worths"}
         for table in known & (later | {"alembic_version", "steps"}):
             connection.execute(f"drop table {table}")
         connection.execute("drop index if exists snapshots_half_due")
