@@ -20,6 +20,7 @@ from scoring.bands import BANDS
 from scoring.config import Config, Measure
 from scoring.drivers import words
 from scoring.entries import Change, ledger
+from scoring.families.days import ACTIVE
 from scoring.history import Compared, Judges
 from scoring.levers import levers
 from scoring.moved import Book, Moved, account_moved, book_moved
@@ -351,7 +352,7 @@ def _dial(measure: Measure, value: float) -> Dial:
     whole = measure.family in ("count", "people", "recency", "active_days", "days", "tenure", "entities")
     whole = whole and measure.read != "sum"
     known = 0.0 if math.isnan(value) else value
-    most = 28.0 if measure.family == "active_days" else max(10.0, math.ceil(2.0 * known))
+    most = float(ACTIVE) if measure.family == "active_days" else max(10.0, math.ceil(2.0 * known))
     shown = None if math.isnan(value) else round(value, 0 if whole else 2)
     return Dial(
         measure.name,

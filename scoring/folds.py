@@ -59,6 +59,8 @@ def fold_of(measure: Measure, by_name: Mapping[str, Measure]) -> str:
     }
     if measure.family not in ("entities", "gauge"):
         said.pop("direction", None)
+    if measure.family == "active_days":
+        said["bits"] = True  # it was a ring of dates once, which rows of then still hold
     if measure.stale_after is not None:
         said["stale_after"] = True  # whether it is kept when it was heard of; the limit is read
     if (source := by_name.get(measure.long or "")) is not None:

@@ -15,11 +15,11 @@ import numpy as np
 
 from scoring.arrays import Floats
 from scoring.config import Config, Measure
+from scoring.families.days import ACTIVE
 
 _ONE_BY_ONE: Final = 12  # of what is counted, as many are taken one by one; of more, shares
 _MORE: Final = 5  # how many more of a good thing
 _GROWTH: Final = (1.1, 1.25, 1.5, 2.0)
-_DAYS: Final = 28.0
 _PARTS: Final = 4
 
 
@@ -58,7 +58,7 @@ def _steps(config: Config, measure: Measure, value: float) -> list[float]:
         case "recency", _:
             found = [0.0] if better < 0.0 and not value < 1.0 else []  # unknown: never yet
         case (("active_days" | "days" | "people"), _):
-            most = _DAYS if measure.family == "active_days" else math.inf
+            most = ACTIVE if measure.family == "active_days" else math.inf
             found = [step for step in _counted(value, better) if step <= most]
         case (("last" | "trend"), _):
             found = _towards(value, _best(config, measure))

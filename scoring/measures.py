@@ -14,7 +14,6 @@ from scoring.arrays import Floats, Mask
 from scoring.batch import Batch, Codes, Integers, Reader, columns
 from scoring.config import Config
 from scoring.families import (
-    ActiveDays,
     ByHand,
     Counts,
     Dates,
@@ -76,7 +75,6 @@ class MeasureSet:
             Dates(self.measures, self.codes),
             Recency(self.measures, self.codes),
             Tenure(self.measures, self.codes),
-            ActiveDays(self.measures, self.codes),
             Days(self.measures, self.codes),
             People(self.measures, self.codes),
             Trend(self.measures, self.codes, counts),

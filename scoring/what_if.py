@@ -23,6 +23,7 @@ from scoring import archive
 from scoring.arrays import Floats
 from scoring.config import Measure
 from scoring.entities import KINDS, Things
+from scoring.families.days import ACTIVE
 from scoring.levers import follow
 from scoring.measures import MeasureSet
 from scoring.standing import Standing
@@ -125,8 +126,8 @@ def checked(measure: Measure, value: str | float | None) -> float:
         raise AskedWrongError(f"{measure.name}: {number:g} is less than nothing")
     if measure.family == "entities" and measure.read in ("open", "urgent") and number != int(number):
         raise AskedWrongError(f"{measure.name} counts whole things: {number:g} is none")
-    if measure.family == "active_days" and number > 28.0:  # noqa: PLR2004 - the days it looks at
-        raise AskedWrongError(f"{measure.name} is of the last 28 days: {number:g} is too many")
+    if measure.family == "active_days" and number > ACTIVE:
+        raise AskedWrongError(f"{measure.name} is of the last {ACTIVE} days: {number:g} is too many")
     return number
 
 

@@ -4,7 +4,6 @@ A family owns blocks of columns of the row and promises that its fold commutes: 
 batches, gives the same state, and merging two rows is as if their events had been folded together.
 """
 
-from scoring.families.active_days import ActiveDays
 from scoring.families.by_hand import ByHand
 from scoring.families.counts import Counts
 from scoring.families.dates import Dates
@@ -21,7 +20,6 @@ from scoring.families.tenure import Tenure
 from scoring.families.trend import Trend
 
 __all__ = [
-    "ActiveDays",
     "ByHand",
     "Counts",
     "Dates",

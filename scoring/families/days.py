@@ -1,4 +1,4 @@
-"""On how many days of a long window something happened: exactly, a bit a day.
+"""On how many days of a window something happened: exactly, a bit a day.
 
 Days lie in blocks of 32, a block in one word of a ring, and the newest block that was ever seen says which block each
 word is. What is older than the ring is gone, whichever order the events came in; so any order gives the same bits.
@@ -18,18 +18,20 @@ from scoring.config import Measure
 from scoring.families.protocol import DAY, Rows
 from scoring.rows import Block
 
+ACTIVE: Final = 28
+"""Days that family `active_days` looks at."""
 _BITS: Final = 32
 Words = np.ndarray[Any, np.dtype[np.uint32]]
 
 
 class Days:
-    """Family `days`: a ring of words for each measure, and its newest block."""
+    """Families `days` and `active_days`: a ring of words for each measure, and its newest block."""
 
     def __init__(self, measures: Sequence[Measure], codes: Codes) -> None:
-        self.columns = [i for i, m in enumerate(measures) if m.family == "days"]
+        self.columns = [i for i, m in enumerate(measures) if m.family in ("days", "active_days")]
         self._ours = [measures[i] for i in self.columns]
         self._counted = [codes.coefficients(m) != 0.0 for m in self._ours]
-        self._windows = [round((m.window or DAY) / DAY) for m in self._ours]
+        self._windows = [ACTIVE if m.family == "active_days" else round((m.window or DAY) / DAY) for m in self._ours]
 
     def blocks(self) -> Sequence[Block]:
         """The words, and the number of the newest block since 1970, 0: none."""

@@ -14,7 +14,7 @@ import numpy as np
 from scoring.arrays import Floats
 from scoring.batch import Batch, Codes, Integers
 from scoring.config import Measure
-from scoring.families.active_days import WINDOW
+from scoring.families.days import ACTIVE
 from scoring.families.protocol import DAY, Rows
 from scoring.rows import Block
 
@@ -49,7 +49,7 @@ class People:
         for place, measure in enumerate(self._ours):
             days = rows[f"people.{measure.name}"][:, 0]
             age = today - days.astype(np.int64)
-            stale = measure.registers - ((age >= 0) & (age < WINDOW)).sum(axis=1)
+            stale = measure.registers - ((age >= 0) & (age < ACTIVE)).sum(axis=1)
             people = -measure.registers * np.log(np.maximum(stale, 0.5) / measure.registers)
             out[:, place] = np.where(days.any(axis=1), np.abs(people), np.nan)
         return out
