@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "ledger": "hub.cli.supposing:ledger",
     "what-if": "hub.cli.supposing:what_if",
     "value": "hub.cli.valuing:value",
+    "next": "hub.cli.next:next_action",
     "events": "hub.cli.look:events",
     "sentiment": "hub.cli.sentiment:sentiment",
     "merge": "hub.cli.merging:merge",

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, 
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 9  # also the number of the newest step in `hub.store.migrations`
+VERSION = 10  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -275,6 +275,17 @@ worths = Table(
     Column("value", Double, comment="expected within the horizon; None: not enough history"),
     Column("valuation", Integer, nullable=False, comment="version of table valuations"),
     Column("body", Text, nullable=False, comment="JSON: bounds, and how it is made"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("at", Double, primary_key=True, comment="of customers' time"),
+    Column("due", Double, nullable=False, comment="when what came of it is known"),
+    Column("reward", Double, comment="1: better then, 0: not; None: not known yet"),
+    Column("body", Text, nullable=False, comment="JSON: action, chances, context, reason, what was done"),
+    Index("proposals_by_time", "at"),
 )
 
 # --- what left, and what could not -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from hub.web import actions, drafting, forms, palette, stream
-from hub.web.api import explaining, learned, overriding, probes, routes, valuing
+from hub.web.api import acting, explaining, learned, overriding, probes, routes, valuing
 from hub.web.context import Context
 from hub.web.frame import Frame
 from hub.web.guard import Guard, Receive, Scope, Send
@@ -61,6 +61,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(explaining.router(site))
     app.include_router(learned.router(site))
     app.include_router(valuing.router(site))
+    app.include_router(acting.router(site))
     app.include_router(probes.router(site))
     app.mount("/static", Statics())
 

@@ -17,6 +17,7 @@ from hub.store.expendable.hot import Hot
 from hub.store.heartbeats import Process
 from hub.store.live import Live
 from hub.store.questions.tree import Rollup
+from hub.success.next.proposing import Next
 from scoring.answers import Answers
 from scoring.config import Config
 from scoring.guests import Panel
@@ -213,6 +214,7 @@ class Context:
         hot: answers that may be two seconds old; shared by all processes that show pages, where there is a Redis.
         explain: why an account's health is what it is; None if it was never scored.
         answers: what moved it, what would bring it to green, what if; None where nobody here can tell.
+        next: proposes what to do; None likewise.
         lag: records each room has not yet taken, by the room's name (`scoring.rescore`). It, `counters`, `rates` and
             `behind` raise LogError where the log does not answer.
         counters: the books: `received`, `applied`, `duplicates`, `dead_lettered`, `pending`, `forwarded`.
@@ -240,6 +242,7 @@ class Context:
     live: Live
     explain: Callable[[Connection, str], Explanation | None]
     answers: Answers | None = None
+    next: Next | None = None
     config: Config | None = None
     measures: Sequence[Mapping[str, Any]] = ()
     panel: Panel | None = None

@@ -34,6 +34,7 @@ from hub.streams.accounting import Books, books
 from hub.streams.opening import open_log
 from hub.streams.streams import Streams
 from hub.success.alerts import Alerts
+from hub.success.next.declared import load as load_actions
 from hub.worker.pruning import Due, Pruning
 from hub.worker.roles import INGEST, LEARNER, SCORING, SINKS, SUCCESS, UP, Role
 from hub.worker.valuing import VALUING, Appraising
@@ -85,6 +86,7 @@ class Engine:
         self.config = load_config(settings.scoring, registry.measures())
         self.panel = seated(registry, Seal.of(settings))
         valuing = load_valuing(settings.scoring)
+        self.actions = load_actions(settings.scoring, self.config)
         if settings.embedded and role is not UP:
             raise ConfigError(
                 f"`pulsehub {role.name}` needs what several processes can share: PULSEHUB_BROKER_URL=kafka://... and "

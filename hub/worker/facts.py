@@ -16,6 +16,7 @@ from hub.ingest.intake import seal
 from hub.sdk.events import Event
 from hub.store.expendable.hot import Hot
 from hub.store.heartbeats import Process, alive
+from hub.success.next.proposing import Next
 from hub.web import processes
 from hub.web.context import Context, Halt, Listening, Plugin
 from hub.worker.pace import Pace
@@ -65,6 +66,7 @@ class Facts:
             hot=Hot(hub.engine.expendable),
             explain=self._explain,
             answers=Answers(hub.engine.config, self._scorers),
+            next=Next(hub.engine.actions, hub.engine.config, self._scorers),
             config=hub.engine.config,
             measures=hub.registry.measures(),
             panel=hub.engine.panel,

@@ -19,6 +19,8 @@ READING = [
     ("events", "parcel:company:evil"),
     ("value",),
     ("value", "parcel:company:evil"),
+    ("next", "--all"),
+    ("next", "--evaluate"),
     ("deliveries",),
     ("deadletters", "list"),
     ("models",),

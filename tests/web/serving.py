@@ -9,6 +9,8 @@ from hub.settings import Settings
 from hub.store.database import Database
 from hub.store.heartbeats import Process
 from hub.store.live import Live
+from hub.success.next.declared import load as load_actions
+from hub.success.next.proposing import Next
 from hub.web.app import create_app
 from hub.web.context import Context, Halt, Listening, Plugin
 from scoring.answers import Answers
@@ -70,6 +72,7 @@ def context(database, *, full=True, **changes):
     parts = {"settings": settings, "database": database, "live": Live(), "explain": companies.explain}
     parts["config"] = load()
     parts["answers"] = Answers(parts["config"])
+    parts["next"] = Next(load_actions(None, parts["config"]), parts["config"])
     return Context(**{**parts, **facts, **changes})
 
 

@@ -12,6 +12,7 @@ from tests.web import companies
 from tests.web.companies import DAY, NOW
 from tests.web.conftest import Asker
 from tests.web.serving import context
+from tests.web.standing import stand
 
 
 def total(told, key="shares"):
@@ -320,3 +321,41 @@ def bare_site(database):
     """Of four companies that nobody has valued."""
     ids = companies.fill(database, number=4, history=False)
     return Asker(context(database)), ids[0]
+
+
+# --- what to do next -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_site(database):
+    """Four companies; the first can be judged."""
+    ids = companies.fill(database, number=4, history=False)
+    stand(database, ids[0], NOW)
+    return Asker(context(database)), ids
+
+
+def test_to_look_proposes_nothing_and_to_ask_does_and_what_was_done_is_told(open_site):
+    site, (one, *_) = open_site
+    path = f"accounts/{one}/next"
+    assert api(site, path)["proposal"] is None
+    assert "Nothing is proposed now" in site.ask(f"/accounts/{one}").text
+    made = site.ask(f"/api/{path}", "POST")
+    assert made.status_code == 201, made.text
+    proposal = made.json()["proposal"]
+    assert proposal["propensity"] == proposal["chances"][proposal["action"]] > 0
+    assert sum(proposal["chances"].values()) == pytest.approx(1.0)
+    assert api(site, path)["proposal"] == proposal == site.ask(f"/api/{path}", "POST").json()["proposal"]
+    page = site.ask(f"/accounts/{one}").text
+    assert proposal["label"] in page
+    assert proposal["reason"][1:40] in page
+    told = site.ask(f"/api/{path}", "PUT", json={"took": proposal["action"]}).json()["proposal"]
+    assert (told["taken"], told["reward"]) == (proposal["action"], None)
+    refused(site, path, 409, "nothing_proposed", method="PUT", json={"took": "dance"})
+    refused(site, path, 400, "bad_parameter", method="PUT", json={})
+
+
+def test_of_who_was_never_judged_nothing_is_proposed(open_site):
+    site, ids = open_site
+    said = refused(site, "accounts/nobody:1/next", 404, "unknown_account", method="POST")
+    assert "No customer" in said
+    assert api(site, f"accounts/{ids[1]}/next")["proposal"] is None
