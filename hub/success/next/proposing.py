@@ -171,7 +171,7 @@ def _reason(action: Action, why: Explanation, choice: Choice, actions: Actions) 
     """Why this one, in words."""
     taking = sorted((d for d in why.drivers if d.points < -_NAMED), key=lambda d: d.points)
     named = [d for d in taking if d.dimension == action.weighs or d.name in action.when] or taking
-    because = f"because {named[0].text}" if named else f"because its health is {why.health:.0f}"
+    because = f"because: {named[0].text}" if named else f"because its health is {why.health:.0f}"
     chance = f"chosen with {choice.chances[choice.action]:.0%}"
     first, good = choice.good[choice.first], choice.good[choice.action]
     known = f"{good.outcomes} of {actions.outcomes} outcomes known"

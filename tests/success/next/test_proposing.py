@@ -96,7 +96,7 @@ def kept(database):
 def test_a_proposal_says_what_why_and_with_which_chance_and_is_written_down(ask):
     made = ask()
     assert made.label
-    assert "because 3 urgent tickets open" in made.reason or made.action != "tickets"
+    assert "because: 3 urgent tickets open" in made.reason or made.action != "tickets"
     assert list(made.chances) == ["tickets", "call", "training"]
     assert made.propensity == made.chances[made.action] >= 0.1 / 3 - 1e-12
     assert made.chances["tickets"] == pytest.approx(0.9 + 0.1 / 3)
