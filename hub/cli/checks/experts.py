@@ -12,6 +12,7 @@ from hub.registry import Registry
 from hub.sdk.errors import HubError
 from hub.sealing import Seal
 from hub.settings import Settings
+from hub.store import schema
 from hub.store.database import Database, look
 from scoring.features import feature_names, features
 from scoring.guests import Panel
@@ -55,8 +56,8 @@ def _each(panel: Panel, model: Model | None, names: tuple[str, ...]) -> Iterator
 def _newest(settings: Settings) -> Model | None:
     """The newest models; None where there are none, or where the database says nothing: that is told elsewhere."""
     try:
-        if look(settings.database)[1].schema is None:
-            return None
+        if (look(settings.database)[1].schema or 0) < schema.VERSION:
+            return None  # to open it would bring it up to date
         with Database(settings.database) as database, database.read() as connection:
             return newest(connection)
     except (HubError, SQLAlchemyError, ValueError):
