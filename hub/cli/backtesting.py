@@ -5,40 +5,24 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 import yaml
-from rich.progress import Progress
-from sqlalchemy import Connection, func, select
 
-from hub import Event
 from hub.cli import context
 from hub.cli.drafting import in_use
-from hub.cli.evaluating import MOST_TICKS, bounded, duration
+from hub.cli.evaluating import duration
 from hub.cli.output import Json, Styled, answer, aside, band, iso, print_json, print_table, when
 from hub.cli.progress import bar
-from hub.registry import Registry
 from hub.sdk.errors import ConfigError
-from hub.sealing import Seal
-from hub.store import schema
-from hub.success.past import PastFalls
-from scoring.archive import forgotten
-from scoring.config import Config
+from hub.success.replaying import READING, Archive, Asked, replayed
 from scoring.declared import seconds
 from scoring.drafts import differences
 from scoring.loading import FILES
-from scoring.measures import MeasureSet
-from scoring.merges import Merges
 from scoring.profiles import names
-from scoring.proof.backtest import Backtest, Matrix, Replay, Side, backtest
-from scoring.proof.prequential import moments
-from scoring.proof.story import Story, Told
-from scoring.seating import seated
-
-_CHUNK: Final = 5_000
-_decode: Final = msgspec.json.Decoder(Event).decode
+from scoring.proof.backtest import Backtest, Matrix, Side
 
 
 def backtest_draft(
@@ -58,33 +42,20 @@ def backtest_draft(
     settings, _ = context.load()
     every = duration("--tick", tick)
     old, new = in_use(settings), in_use(settings, draft, _name(draft))
-    sides = [_looked_at(one, every) for one in (old, new)]
-    for one in sides:
-        bounded(one.scorecard.outcome.horizon, every, tick)
     now = time.time()
     last = _moment("--until", until, now) if until else now if settings.clock == "wall" else float("inf")
     first = _moment("--since", since, min(last, now)) if since else float("-inf")
-    with bar() as progress:
-        with context.opened(settings) as database, database.read() as connection:
-            archive = _reach(connection, first, last)
-            told = _told(connection, sides, archive, progress)
-        if (told[0].time[-1] - told[0].time[0]) / every > MOST_TICKS:
-            raise ConfigError(f"--tick {tick} would look at everybody more than {MOST_TICKS:,} times: make it longer")
-        if not [at for at in moments(told[0], every) if at >= first]:
-            raise ConfigError(f"with --tick {tick} nobody is looked at in that time: make it shorter")
-        panel = seated(Registry(), Seal.once())  # their models begin with nothing, too
-        tasks = {name: progress.add_task(name, total=None, note="") for name in ("in use", "draft")}
-        found = backtest(
-            Replay(sides[0], old.version, told[0], panel),
-            Replay(sides[1], new.version, told[1], panel),
-            PastFalls,
-            since=first,
-            most=most,
-            draws=draws,
-            on_tick=lambda which, done, of: progress.update(
-                tasks[which], completed=done, total=of, note=f"{done} of {of} looks"
-            ),
-        )
+    asked = Asked(every, first, last, most, draws, (f"--tick {tick}", "--since", "--until"))
+    with bar() as progress, context.opened(settings) as database, database.read() as connection:
+        tasks: dict[str, Any] = {}
+
+        def told(step: str, done: int, of: int) -> None:
+            task = tasks.setdefault(step, None) or progress.add_task(step, total=of, note="")
+            tasks[step] = task
+            note = f"{done:,} events" if step == READING else f"{done} of {of} looks"
+            progress.update(task, completed=done, total=of, note=note)
+
+        found, archive = replayed(connection, old, new, asked, told)
     if archive.forgotten and not as_json:
         aside.print(
             f"[yellow]◆[/] the archive begins {when(archive.begins)}: whoever was there before is known from then on"
@@ -95,92 +66,6 @@ def backtest_draft(
         return
     answer.print("\n".join(lines) or "nothing changes", markup=False)
     _say(found, _names(found))
-
-
-class _Archive(NamedTuple):
-    """What there is to be read.
-
-    Attributes:
-        begins: unix seconds of its first event.
-        until: events after this are not read.
-        events: how many are.
-        forgotten: how many it has let go of.
-    """
-
-    begins: float
-    until: float
-    events: int
-    forgotten: int
-
-
-def _reach(connection: Connection, since: float, until: float) -> _Archive:
-    """Make sure that the archive reaches as far as is asked.
-
-    Raises:
-        ConfigError: it does not.
-    """
-    table = schema.archive.c
-    asked = select(func.count(), func.min(table.occurred_at)).where(table.occurred_at <= until)
-    events, begins = connection.execute(asked).one()
-    if not events:
-        until_then = "" if until == float("inf") else f" until {when(until)}"
-        raise ConfigError(f"the archive holds no event{until_then}: there is no past to replay")
-    gone = forgotten(connection)
-    if gone and float("-inf") < since < begins:
-        raise ConfigError(
-            f"the archive begins {when(begins)}; {gone:,} events before were let go of (PULSEHUB_ARCHIVE_DAYS):"
-            f" ask --since {datetime.fromtimestamp(begins, UTC):%Y-%m-%d} or later"
-        )
-    if since > until:
-        raise ConfigError(f"--since {when(since)} is after --until {when(until)}")
-    return _Archive(begins, until, events, gone)
-
-
-def _told(connection: Connection, sides: list[Config], archive: _Archive, progress: Progress) -> list[Told]:
-    """The archive as each configuration counts it: a chunk at a time becomes columns, and its events are let go."""
-    counted = [MeasureSet(one) for one in sides]
-    alike = sides[0].measures == sides[1].measures and _kept(sides[0]) == _kept(sides[1])
-    stories = [Story(one) for one in counted[: 1 if alike else 2]]
-    merges = Merges()
-    merges.read(connection)
-    task = progress.add_task("reading", total=archive.events, note="")
-    table = schema.archive.c
-    asked = (
-        select(table.account, table.body)
-        .where(table.occurred_at <= archive.until)
-        .order_by(table.row)  # as they were applied: the story sorts by time, and keeps that order within a moment
-        .execution_options(yield_per=_CHUNK)
-    )
-    done = 0
-    for some in connection.execute(asked).partitions():
-        events = [_decode(row.body) for row in some]
-        whose = [_now(row.account, merges.survivors) for row in some]
-        for story in stories:
-            story.tell(events, whose)
-        done += len(events)
-        progress.update(task, completed=done, note=f"{done:,} events")
-    told = [story.end() for story in stories]
-    return told * (2 // len(told))
-
-
-def _kept(config: Config) -> object:
-    """What of a scorecard says how events are counted."""
-    outcome = config.scorecard.outcome
-    return outcome.ways, outcome.back, outcome.horizon, config.scorecard.cards
-
-
-def _now(account: str, survivors: dict[str, str]) -> str:
-    """Whose an account's events are now."""
-    met = {account}
-    while (into := survivors.get(account)) is not None and into not in met:
-        met.add(into)
-        account = into
-    return account
-
-
-def _looked_at(config: Config, every: float) -> Config:
-    outcome = config.scorecard.outcome.model_copy(update={"every": every})
-    return config.model_copy(update={"scorecard": config.scorecard.model_copy(update={"outcome": outcome})})
 
 
 def _name(draft: Path) -> str:
@@ -296,7 +181,7 @@ def _points(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _document(found: Backtest, lines: list[str], archive: _Archive) -> dict[str, Any]:
+def _document(found: Backtest, lines: list[str], archive: Archive) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(found)
     for side in ("current", "draft"):
         for alert in plain[side]["only"]:

@@ -18,12 +18,13 @@ from hub.ingest.importing import Importer, Plan, load_map
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, MalformedError
 from hub.sealing import Seal
+from hub.success.replaying import MOST_TICKS, refuse_many
 from scoring.config import Config
 from scoring.declared import seconds
 from scoring.features import feature_names
 from scoring.loading import load as load_config
 from scoring.measures import MeasureSet
-from scoring.outcome import MOST_PENDING, Expansion, Outcome
+from scoring.outcome import Expansion, Outcome
 from scoring.proof.growing import Growing
 from scoring.proof.prequential import Rival, play
 from scoring.proof.report import Report, document, report, table
@@ -41,7 +42,6 @@ _WORDS: Final = {
     LOGISTIC: "logistic regression, weekly",
     BOOSTING: "gradient boosting, weekly",
 }
-MOST_TICKS: Final = 5_000
 
 
 def evaluate(
@@ -128,12 +128,12 @@ def _config(plan: Plan, map_file: Path, scoring: Path | None, asked: Asked, tick
             raise ConfigError("say after how long a silence a customer is lost: --lost-after 60d; or --within how long")
         if silence is None and not asked.ways:
             raise ConfigError("say what losing a customer means: --lost-after 60d, or --lost-when")
-        bounded(horizon, every, tick)
+        refuse_many(horizon, every, f"--tick {tick}")
         config = suggested(_facts(plan), horizon=horizon, every=every, lost=asked.kinds)
     else:
         config = load_config(folder, Registry().measures())
     was = config.scorecard.outcome
-    bounded(horizon or was.horizon, every, tick)
+    refuse_many(horizon or was.horizon, every, f"--tick {tick}")
     changed = was.model_dump() | {"every": every, "horizon": horizon or was.horizon}
     silent = asked.kinds or sorted(was.alive)
     if silence is not None and not silent:
@@ -168,12 +168,6 @@ def _facts(plan: Plan) -> list[Fact]:
         )
         for rule in plan.events
     ]
-
-
-def bounded(horizon: float, every: float, tick: str) -> None:
-    """Refuse looks so frequent that too many would wait for one horizon."""
-    if horizon > MOST_PENDING * every:
-        raise ConfigError(f"--tick {tick} looks more than {MOST_PENDING} times within the horizon: make it longer")
 
 
 def _beside(map_file: Path) -> Path | None:

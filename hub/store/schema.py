@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, 
 from sqlalchemy import String as _String
 from sqlalchemy import Text as _Text
 
-VERSION = 10  # also the number of the newest step in `hub.store.migrations`
+VERSION = 11  # also the number of the newest step in `hub.store.migrations`
 SPEAKS = 2  # the oldest program that may still work on what this one writes; why not 1: `hub.store.versions`
 metadata = MetaData()
 
@@ -388,6 +388,17 @@ counters = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("value", BigInteger, nullable=False, comment="what the doors counted, where the log cannot keep it"),
+)
+backtests = Table(
+    "backtests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("asked", Text, nullable=False, comment="JSON: the draft, since when, how often"),
+    Column("state", String, nullable=False, comment="waiting · running · done · failed · canceled"),
+    Column("progress", Text, nullable=False, comment="JSON: which step has done how much; empty before"),
+    Column("beat_at", Double, nullable=False, comment="last sign of life of the process that runs it"),
+    Column("found", Text, comment="JSON of what came of it, or why it failed"),
 )
 leases = Table(
     "leases",

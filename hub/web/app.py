@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from hub.web import actions, drafting, forms, palette, stream
 from hub.web.api import acting, explaining, learned, overriding, probes, routes, valuing
+from hub.web.backtests import Backtests
 from hub.web.context import Context
 from hub.web.frame import Frame
 from hub.web.guard import Guard, Receive, Scope, Send
@@ -38,7 +39,7 @@ def create_app(context: Context) -> FastAPI:
     """Build the web face. Its requests are answered in worker threads; it starts nothing by itself."""
     token = context.settings.api_token
     proofs = Proofs(token.get_secret_value() if token else None)
-    site = Site(context, Memo())
+    site = Site(context, Memo(), Backtests(context.database, context.now))
     frame = Frame(site, Renderer(), proofs)
     app = FastAPI(
         title="Pulsehub",

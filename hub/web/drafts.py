@@ -105,5 +105,14 @@ class Judge:
         with self._turn, self._site.context.database.read() as connection:
             until = time.monotonic() + _PATIENCE
             some = _FEW if anew else _SOME
-            found = moves(connection, old, draft, now, most=_NAMED, some=some, enough=lambda: time.monotonic() >= until)
+            found = moves(
+                connection,
+                old,
+                draft,
+                now,
+                most=_NAMED,
+                panel=self._site.context.panel,
+                some=some,
+                enough=lambda: time.monotonic() >= until,
+            )
         return Judged(lines, anew, found)

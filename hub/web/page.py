@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from hub.store.questions import portfolio
+from hub.web.backtests import Backtests
 from hub.web.context import Context
 from hub.web.memo import Memo
 
@@ -20,6 +21,7 @@ class Site:
 
     context: Context
     memo: Memo
+    backtests: Backtests
 
     def today(self) -> float:
         """The time customers live in: the newest event's where the installation's clock says so, else the wall's."""

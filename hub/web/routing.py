@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.routing import compile_path
 
 from hub.web.page import Asked, View
-from hub.web.pages import account, deliveries, letters, models, moved, portfolio, scorecard, streams, what_if
+from hub.web.pages import account, backtest, deliveries, letters, models, moved, portfolio, scorecard, streams, what_if
 
 PAGES: Final[Mapping[str, View]] = {
     "/": portfolio.view,
@@ -19,6 +19,7 @@ PAGES: Final[Mapping[str, View]] = {
     "/moved": moved.view_book,
     "/models": models.view,
     "/scorecard": scorecard.view,
+    "/scorecard/backtests/{key}": backtest.view,
     "/streams": streams.view,
     "/deliveries": deliveries.view,
     "/dead-letters": letters.view,

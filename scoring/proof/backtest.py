@@ -14,7 +14,7 @@ import numpy as np
 
 from hub import Band
 from scoring.arrays import Floats
-from scoring.bands import BANDS
+from scoring.bands import BANDS, LEFT
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
@@ -272,7 +272,8 @@ def _skill(ours: _Replayed, draws: int) -> Skill:
 def _movers(ends: Sequence[Shown], accounts: Sequence[str], most: int) -> list[Mover]:
     before, after = ends
     other = before.band != after.band
-    apart = np.nan_to_num(np.abs(after.health - before.health))
+    gone = (before.band == LEFT) & (after.band == LEFT)  # shown nowhere any more
+    apart = np.where(gone, 0.0, np.nan_to_num(np.abs(after.health - before.health)))
     found = []
     for place in np.lexsort((before.accounts, -apart, ~other))[:most].tolist():
         if not other[place] and apart[place] < LEAST:

@@ -195,6 +195,32 @@ def test_a_draft_is_judged_without_scripts_and_can_be_taken_home(browser, face):
         assert "weight: 1\n    measures:\n      - {measure: usage_trend" in Path(download.value.path()).read_text()
 
 
+def test_a_draft_is_replayed_and_the_page_tells_how_far_it_is(browser):
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+
+    with running(number=12) as (url, _, _), opened(browser, bypass_csp=True) as page:
+        page.set_default_timeout(60_000)
+        page.goto(url + "/scorecard")
+        with page.expect_response("**/scorecard"):
+            page.get_by_label("Adoption", exact=True).fill("9")
+        page.get_by_label("looking").select_option("14d")
+        page.get_by_role("button", name="Replay the past").click()
+        page.wait_for_url("**/scorecard/backtests/*")
+        where = page.url
+        page.wait_for_selector(".migration")  # it came by itself
+        for theme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
+            with opened(browser, color_scheme=theme, width=width, bypass_csp=True) as other:
+                other.goto(where)
+                other.locator("summary").first.click()
+                found = Axe().run(other).response["violations"]
+                assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], (theme, width)
+                assert other.evaluate(OVER) == []
+        assert page.complaints == []
+        page.get_by_role("link", name="Go on with this draft").click()
+        assert "weight: 9" in page.locator(SCORECARD).input_value()
+        assert page.get_by_role("button", name="Go on with it").count() == 0
+
+
 @pytest.mark.parametrize("width", [390, 768])
 def test_a_judged_draft_does_not_run_over_the_side(browser, face, width):
     url, _, _ = face

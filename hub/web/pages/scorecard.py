@@ -14,12 +14,24 @@ from scoring.drivers import SPECIAL
 from scoring.weights import weights
 from scoring.yamls import LONGEST, Problem
 
+SINCES: Final = (("", "all the archive holds"), ("90d", "90 days"), ("180d", "180 days"), ("365d", "a year"))
+TICKS: Final = (("7d", "every week"), ("1d", "every day"), ("14d", "every two weeks"), ("28d", "every four weeks"))
+STATES: Final = {
+    "waiting": "Waits for its turn",
+    "running": "Under way",
+    "done": "Done",
+    "failed": "Could not be done",
+    "canceled": "Called off",
+    "interrupted": "Interrupted",
+}
 _LINES: Final = 60  # of what is said otherwise
 
 
 def view(site: Site, asked: Asked) -> Page:
-    """What runs, to begin with."""
-    texts = kept(site)
+    """What runs, to begin with; or the draft of a backtest."""
+    texts, told = kept(site), site.backtests.one(asked.query.get("draft", "")[:40]) if "draft" in asked.query else None
+    if told is not None:
+        texts = Texts(told.wanted.measures, told.wanted.scorecard)
     return page(site, asked, texts, understood(site, texts), None)
 
 
@@ -47,14 +59,23 @@ def page(site: Site, asked: Asked, texts: Texts, draft: Drafted, told: Judged | 
             "sides": weights(parsed.node) if parsed else [],
             "heaviest": _heaviest(parsed.node if parsed else None),
             "told": told,
-            "lines": [_split(line) for line in told.lines[:_LINES]] if told else [],
+            "lines": [split(line) for line in told.lines[:_LINES]] if told else [],
             "more": max(0, len(told.lines) - _LINES) if told else 0,
             "moved": moved,
             "matrix": matrix(moved.bands) if moved else {},
             "changed": sum(many for (was, now), many in moved.bands.items() if was != now) if moved else 0,
             "special": SPECIAL,
             "running": config.version,
-            "stale": draft.config is not None and told is None and draft.config.version != config.version,
+            "taken": asked.query.get("draft", "")[:40],
+            "wall": site.context.now(),
+            "backtests": site.backtests.newest(),
+            "sinces": SINCES,
+            "ticks": TICKS,
+            "states": STATES,
+            "stale": draft.config is not None
+            and told is None
+            and "draft" not in asked.query
+            and draft.config.version != config.version,
             "plugged": [str(one.get("name")) for one in site.context.measures],
             "folder": settings.scoring,
             "longest": LONGEST,
@@ -68,12 +89,12 @@ def matrix(bands: Mapping[tuple[Any, Any], int]) -> dict[str, dict[str, int]]:
     return {str(was): {str(now): many for now, many in row.items()} for was, row in found.items() if any(row.values())}
 
 
-def _split(line: str) -> tuple[str, str, str, str]:
+def split(line: str) -> tuple[str, str, str, str]:
     """Where something is said otherwise, by which sign, what it was and what it would be.
 
-    >>> _split("scorecard, hysteresis: 3 -> 5")
+    >>> split("scorecard, hysteresis: 3 -> 5")
     ('scorecard, hysteresis', 'changed', '3', '5')
-    >>> _split("measure a: gone"), _split("measure b: new, count")
+    >>> split("measure a: gone"), split("measure b: new, count")
     (('measure a', 'gone', '', ''), ('measure b', 'new', '', 'count'))
     """
     path, _, said = line.partition(": ")
