@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
@@ -28,6 +30,11 @@ class Mix(msgspec.Struct, frozen=True):
     credibility: float
     level: float
     weights: dict[str, float]
+
+    @property
+    def odds(self) -> float:
+        """By what their odds of leaving are multiplied."""
+        return math.exp(self.level)
 
 
 class Usual(msgspec.Struct, frozen=True):

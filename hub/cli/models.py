@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from importlib import metadata
 from typing import Annotated, Any
@@ -140,9 +139,7 @@ def _called(segment: str) -> str:
 
 
 def _mixed(mix: Mix) -> str:
-    return (
-        f"{_heard(mix)}; {mix.credibility:.0%} by its own {mix.labels:,} labels; odds times {math.exp(mix.level):.2f}"
-    )
+    return f"{_heard(mix)}; {mix.credibility:.0%} by its own {mix.labels:,} labels; odds times {mix.odds:.2f}"
 
 
 def _row(said: str, one: Skill) -> tuple[object, ...]:

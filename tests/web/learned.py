@@ -3,12 +3,15 @@
 import json
 import random
 
+import numpy as np
 from sqlalchemy import delete, insert
 
 from hub.store import schema
+from scoring.drift import Alarm
 from scoring.learner import columns
 from scoring.loading import load
 from scoring.model import DRAFT, EXPERTS, fresh
+from scoring.norms import Norms
 from tests.web.companies import DAY, NOW
 
 WEEKS = 14
@@ -57,6 +60,11 @@ def learn(database, ids, *, seed=3, weeks=WEEKS, now=NOW):
             model.mixture.weights = dict.fromkeys(EXPERTS, (0.7 - bayes) / (len(EXPERTS) - 2)) | {
                 "bayes": bayes, "proxy": 0.3,
             }  # fmt: skip
+            if version == 10:
+                said, ended = np.full((50, len(EXPERTS)), -1.0), np.arange(50) % 2 == 0
+                model.blends.learn("enterprise", model.mixture.weights, said, ended, weight=1.0, kept=1.0)
+                model.drift.alarms.append(Alarm(now - 6 * DAY, now - 20 * DAY, "bayes", 0.432, 0.883))
+                model.norms = Norms(3, now - DAY, now - DAY, config.version, 61, 61, {})
             for number in (version, DRAFT) if version == 10 else (version,):
                 connection.execute(insert(schema.models).values(columns(model, number)))
 

@@ -49,6 +49,16 @@ def test_the_model_card_is_a_file_whose_figures_are_those_of_the_page(taught):
     assert f"{mix['log_loss']['value']:.3f}" in words(taught.ask("/models").text)
 
 
+def test_what_is_learned_of_a_segment_who_predicts_worse_and_with_whom_one_compares_is_said(taught):
+    told = words(taught.ask("/models").text)
+    assert "enterprise 33 % by its own outcomes, odds of leaving × 2.1" in told
+    assert "The expert bayes predicts worse than it used to: log loss 0.432 → 0.883" in told
+    assert "Percentiles compare with 61 customers" in told
+    version = taught.ask("/api/models").json()["versions"][0]
+    assert version["segments"]["enterprise"]["credibility"] == pytest.approx(1 / 3)
+    assert version["alarms"][0]["expert"] == "bayes"
+
+
 def test_before_outcomes_it_says_what_is_missing_and_how_to_get_it(empty_site):
     page = empty_site.ask("/models")
     told = words(page.text)
