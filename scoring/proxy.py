@@ -7,10 +7,13 @@ the whole horizon is learned, too (`scoring.calibration`), from predictions that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
+import numpy as np
 
 from scoring import bayes
-from scoring.arrays import logit
+from scoring.arrays import Floats, logit
 from scoring.bayes import Bayes
 from scoring.scaling import Scaling
 
@@ -25,6 +28,12 @@ class Proxy(msgspec.Struct):
 
     scaling: Scaling = msgspec.field(default_factory=Scaling)
     bayes: Bayes = msgspec.field(default_factory=lambda: bayes.fresh(0.0))
+
+    def laid_out(self, names: Sequence[str]) -> tuple[Floats, Floats, Floats, float]:
+        """Means and scales (M,), weights (2M,) of features of these names, and the log odds of the average customer."""
+        means, scales = self.scaling.scales(names[: len(names) // 2])
+        weights = np.array([self.bayes.weights.get(name, 0.0) for name in names])
+        return means, scales, weights, self.bayes.intercept
 
 
 def fresh(base_rate: float) -> Proxy:

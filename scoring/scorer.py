@@ -7,20 +7,16 @@ proportion, of the distance between health and its base: the health of a custome
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
 
 from hub import Driver
-from scoring import hazard, rhythm, risk
 from scoring.arrays import Codes, Floats, Singles, expit, logit
 from scoring.bands import bands, borders, health, slope
-from scoring.calibration import Platt
 from scoring.cards import Cards
-from scoring.clock import DAY
 from scoring.config import Config, Measure
 from scoring.drivers import (
     BEYOND,
@@ -36,32 +32,22 @@ from scoring.drivers import (
     words,
 )
 from scoring.families.segments import DEFAULT
-from scoring.features import feature_names, features
+from scoring.features import features
 from scoring.growth import Grower, Outlook
-from scoring.guests import Panel, Seat
+from scoring.guests import Panel
 from scoring.lessons import MIX
-from scoring.listening import Listening, Table
-from scoring.mixture import LIMIT
+from scoring.listening import Table
 from scoring.model import (
-    BASE_RATE,
-    CARD,
-    CARD_CALIBRATED,
-    ENOUGH,
     EXPERTS,
     HALFWAY,
-    HAZARD,
-    PROXY,
-    RECENCY,
-    RHYTHM,
     Model,
     fresh,
     missing,
     segments,
 )
 from scoring.norms import said as stands
-from scoring.proxy import Proxy
-from scoring.recency import center, sign_of_life
-from scoring.scaling import standardized
+from scoring.opinions import Opinions
+from scoring.voices import listen, voices
 
 _SAME: Final = 1e-6  # log odds; nearer than this the distance is a tangent's
 
@@ -100,22 +86,6 @@ class Scores:
     predictions: Mapping[str, Floats]
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """An expert that not everybody has, and that may be silent on a customer.
-
-    Attributes:
-        name: of the expert.
-        part: the column of `Scores.points` that its share is.
-        say: (n, M) measures and (n, 2M) features to (n,) log odds, NaN where it is silent; and (n, M) what of them is
-            other measures', or None.
-    """
-
-    name: str
-    part: int
-    say: Callable[[Floats, Floats], tuple[Floats, Floats | None]]
-
-
 class Scorer:
     """One configuration and one version of the models, laid out for scoring.
 
@@ -143,35 +113,24 @@ class Scorer:
         self._measures = config.measures
         self._cards = Cards(config.measures, card, learned.norms)
         self._borders, self._hysteresis = borders(card), card.hysteresis
-        names = feature_names(measured)
-        self._regressions = risk.apply(learned.regressions, names)
-        self._calibrations = {PROXY: Platt()} | learned.calibrations
-        self._proxy, self._foresees = _laid_out(learned.proxy, names), learned.early >= ENOUGH
+        self._opinions = Opinions(config, learned, self._cards)
         self._limits = learned.limits(card)
-        silence = sign_of_life(config.measures, card.outcome)
-        self._silence = None if silence is None else names.index(silence)
-        self._center = center(card.outcome)
-        self._rhythm, self._outcome = learned.rhythm, card.outcome
-        self._past = rhythm.past(config.measures, card.outcome)
-        self._voices = [*self._others(learned, config), *self._guests(learned, names, panel)]
+        self._voices = voices(config, learned, self._opinions.regressions, panel, self.names)
         self._grower = None
         if card.expansion is not None:
             known = learned.growth
             lacking = missing(known.labels, known.grown) if known else missing(0, 0)
             self._grower = Grower(config, known, lacking.labels)
         self._zero = logit(learned.base_rate(card))
-        self._constants = self._expert_constants(learned, logit(card.base_rate))
-        beside = [voice.name for voice in self._voices]
-        whole = Table([learned.weights], [0.0], EXPERTS, beside, self._constants)
+        beside, constants = [voice.name for voice in self._voices], self._opinions.constants
+        whole = Table([learned.weights], [0.0], EXPERTS, beside, constants)
         self._constant = float(whole.constants[0])
         self._table = whole
         if self._segmented:
             named = [*segments(card), ""]
             weights, levels = map(learned.weights_in, named), [learned.level_in(name) for name in named]
-            self._table = Table([*weights], levels, EXPERTS, beside, self._constants)
-        first = EXPERTS.index(risk.REGRESSIONS[0])
-        theirs = self._table.weights[:, first : first + len(risk.REGRESSIONS)]
-        self._read = np.array([self._regressions.weights @ one for one in theirs])
+            self._table = Table([*weights], levels, EXPERTS, beside, constants)
+        self._by_feature = self._opinions.by_feature(self._table)
         self.base = float(health(np.array(self._constant - self._zero)))
         self._slope = slope(self.base)
 
@@ -195,14 +154,17 @@ class Scorer:
         found = features(values)
         read = found.astype(np.float64)
         heard = self._table.of(cards)
-        parts, experts, halfway = self._judge(values, read, cards, heard)
-        believed = np.clip(experts, *self._limits)
-        mixed, more = self._listen(values, read, parts, heard, heard.mix(believed))
+        said = self._opinions.say(values, read, cards, heard, heard.rows(self._by_feature))
+        beyond = self.names.index(BEYOND)
+        parts = np.zeros((len(values), beyond + 1))
+        parts[:, : values.shape[1]], parts[:, self.names.index(OWN_RHYTHM)] = said.measures, said.rhythm
+        believed = np.clip(said.experts, *self._limits)
+        blended = heard.mix(believed)
+        mixed, more = listen(self._voices, values, read, heard, mixed=blended, parts=parts, limits=self._limits)
         if self._segmented:
             mixed = mixed + heard.level
             parts[:, self.names.index(SEGMENT)] = heard.constant + heard.level - self._constant
         above = mixed - self._constant
-        beyond = self.names.index(BEYOND)
         parts[:, beyond] = above - parts[:, :beyond].sum(axis=1)
         weighed = health(mixed - self._zero)
         far = np.abs(above) > _SAME
@@ -230,8 +192,8 @@ class Scorer:
             predictions={
                 **{name: chances[:, place] for place, name in enumerate(EXPERTS)},
                 **more,
-                **(self._grower.predict(values, self._regressions.standardize(read)) if self._grower else {}),
-                **({HALFWAY: expit(halfway)} if self._foresees else {}),
+                **(self._grower.predict(values, self._opinions.regressions.standardize(read)) if self._grower else {}),
+                **({HALFWAY: expit(said.halfway)} if self._opinions.foresees else {}),
                 MIX: chance,
             },
         )
@@ -240,7 +202,7 @@ class Scorer:
         """How likely one account (1, M) pays more, and the `k` strongest reasons; None where that is not asked."""
         if self._grower is None:
             return None
-        read = self._regressions.standardize(features(values).astype(np.float64))
+        read = self._opinions.regressions.standardize(features(values).astype(np.float64))
         return self._grower.outlook(values, read, k)
 
     def say(
@@ -285,127 +247,3 @@ class Scorer:
     def segment(self, code: int) -> str | None:
         """Of which segment a customer of this card is; None where there are none, empty for whoever no card fits."""
         return self.card(code) if self._segmented else None
-
-    def _judge(
-        self, values: Floats, found: Floats, cards: Codes | None, heard: Listening
-    ) -> tuple[Floats, Floats, Floats]:
-        """Log odds by part in the mix, of each expert by itself, and of half the horizon.
-
-        Returns:
-            (n, C), what is beyond belief empty; (n, E); (n,).
-        """
-        half = values.shape[1]
-        to = {name: heard.to(place) for place, name in enumerate(EXPERTS)}
-        parts = np.zeros((len(values), self.names.index(BEYOND) + 1))
-        experts = np.tile(self._constants, (len(values), 1))
-        written = self._cards.contributions(values, cards)
-        calibration = self._calibrations[CARD_CALIBRATED].scale
-        parts[:, :half] += written * (to[CARD] + to[CARD_CALIBRATED] * calibration)
-        total = written.sum(axis=1)
-        experts[:, EXPERTS.index(CARD)] += total
-        experts[:, EXPERTS.index(CARD_CALIBRATED)] += total * calibration
-        if self._silence is not None:
-            known = found[:, half + self._silence] == 0.0
-            silence = np.where(known, found[:, self._silence] - self._center, 0.0) * self._calibrations[RECENCY].scale
-            parts[:, self._silence] += silence * to[RECENCY][..., 0]
-            experts[:, EXPERTS.index(RECENCY)] += silence
-        read = self._regressions.standardize(found)
-        first = EXPERTS.index(risk.REGRESSIONS[0])
-        behind = first + len(risk.REGRESSIONS)
-        experts[:, first:behind] += read @ self._regressions.weights
-        mixed = read * heard.rows(self._read)
-        parts[:, :half] += mixed[:, :half] + mixed[:, half:]
-        means, scales, weights, level = self._proxy
-        early = standardized(found, means, scales) * weights
-        place, scale = EXPERTS.index(PROXY), self._calibrations[PROXY].scale
-        halfway = early.sum(axis=1)
-        experts[:, place] += scale * halfway
-        parts[:, :half] += to[PROXY] * scale * (early[:, :half] + early[:, half:])
-        if self._past is not None:
-            place = EXPERTS.index(RHYTHM)
-            said = self._rhythm.opinions(rhythm.history(values, self._past, self._outcome))
-            known = ~np.isnan(said)
-            experts[known, place] = said[known]
-            own = to[RHYTHM][..., 0] * (said - self._constants[place])
-            parts[known, self.names.index(OWN_RHYTHM)] = own[known]
-        return parts, experts, halfway + level
-
-    def _others(self, learned: Model, config: Config) -> list[Voice]:
-        """The experts that this installation has beside `EXPERTS`."""
-        place, known, horizon = hazard.renewal(config.measures), learned.hazard, self._outcome.horizon / DAY
-        if place is None or known is None:
-            return []
-        names = feature_names([measure.name for measure in config.measures])
-        signs = {one.name: 1.0 if one.direction == "down" else -1.0 for one in config.measures}
-        leanings = hazard.leanings(learned.regressions.bayes, names, signs, config.measures[place].name)
-
-        def say(values: Floats, read: Floats) -> tuple[Floats, Floats]:
-            leans = self._regressions.standardize(read) * leanings
-            each = leans[:, : len(names) // 2] + leans[:, len(names) // 2 :]
-            lean, days = each.sum(axis=1), values[:, place]
-            said = known.opinions(days, horizon, lean)
-            far = np.abs(lean) > _SAME
-            worth = np.where(far, (said - known.opinions(days, horizon)) / np.where(far, lean, 1.0), 0.0)
-            return said, each * worth[:, None]
-
-        return [Voice(HAZARD, place, say)]
-
-    def _guests(self, learned: Model, names: tuple[str, ...], panel: Panel | None) -> list[Voice]:
-        """The experts of plugins of which the model knows something."""
-        seats = [] if panel is None else panel.seats(learned.guests)
-        return [Voice(one.name, self.names.index(GUEST + one.name), partial(_asked, one, names)) for one in seats]
-
-    def _listen(
-        self, values: Floats, read: Floats, parts: Floats, heard: Listening, mixed: Floats
-    ) -> tuple[Floats, dict[str, Floats]]:
-        """The mix with those who may be silent, and what they say; `parts` becomes its own.
-
-        Where one is silent its weight is everybody else's, in proportion. Nobody speaks of a customer of whom nothing
-        is known, so that the base is that of `EXPERTS`.
-        """
-        said: dict[str, Floats] = {}
-        if not self._voices:
-            return mixed, said
-        total = np.ones(len(values))
-        for place, voice in enumerate(self._voices):
-            opinions, apart = voice.say(values, read)
-            believed = np.clip(opinions, *self._limits)
-            said[voice.name] = expit(believed)
-            weight = heard.beside[..., place]
-            if weight.any():
-                known = ~np.isnan(opinions)
-                total[known] += np.broadcast_to(weight, len(values))[known]
-                share = weight * (opinions - heard.constant)
-                if apart is not None:
-                    theirs = np.broadcast_to(weight, len(values))[:, None] * apart
-                    parts[known, : values.shape[1]] += theirs[known]
-                    share -= theirs.sum(axis=1)
-                parts[known, voice.part] += share[known]
-                mixed[known] += (weight * believed)[known]
-        parts /= total[:, None]
-        return mixed / total, said
-
-    def _expert_constants(self, learned: Model, zero: float) -> Floats:
-        """Log odds that each expert gives a customer of whom nothing is known (E,); `zero` is the card's own."""
-        constants = {
-            CARD: zero,
-            CARD_CALIBRATED: zero + learned.calibrations[CARD_CALIBRATED].shift,
-            RECENCY: zero + learned.calibrations[RECENCY].shift,
-            **dict(zip(risk.REGRESSIONS, self._regressions.intercepts.tolist(), strict=True)),
-            RHYTHM: logit(learned.left / learned.seen),
-            PROXY: zero + self._calibrations[PROXY](self._proxy[-1] - zero),
-            BASE_RATE: logit(learned.left / learned.seen),
-        }
-        return np.array([constants[name] for name in EXPERTS])
-
-
-def _asked(seat: Seat, names: tuple[str, ...], _: Floats, read: Floats) -> tuple[Floats, None]:
-    said: Floats = np.clip(seat.say(names, read), -LIMIT, LIMIT)
-    return said, None
-
-
-def _laid_out(proxy: Proxy, names: Sequence[str]) -> tuple[Floats, Floats, Floats, float]:
-    """Means, scales and weights of features of these names, and the log odds of the average customer."""
-    means, scales = proxy.scaling.scales(names[: len(names) // 2])
-    weights = np.array([proxy.bayes.weights.get(name, 0.0) for name in names])
-    return means, scales, weights, proxy.bayes.intercept
