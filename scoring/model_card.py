@@ -259,6 +259,11 @@ def _caveats(found: Record, config: Config) -> str:
     ]
     if not found.quality.gain_low or found.quality.gain_low <= 0.0:
         said.append("It is not shown that the models predict better than the scorecard alone.")
+    said += [
+        f"Drift: {WORDS.get(alarm.expert, alarm.expert)} predicts worse than it used to since {_day(alarm.since)}:"
+        f" log loss {alarm.now:.3f}, was {alarm.was:.3f}."
+        for alarm in (found.versions[0].alarms if found.versions else ())
+    ]
     if config.scorecard.outcome.alive:
         said.append("Lost means silent: a customer who comes back after that was called lost all the same.")
     return "## Ethical considerations, caveats and recommendations\n\n" + "\n".join(f"- {one}" for one in said)

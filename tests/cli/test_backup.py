@@ -88,7 +88,7 @@ def older(folder):
     with closing(sqlite3.connect(folder / "hub.db")) as connection:
         known = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
         later = {"bases", "counters", "leases", "processes", "overrides", "heard", "early_labels"}
-        later |= {"expansions", "valuations", "worths", "backtests"}
+        later |= {"expansions", "valuations", "worths", "backtests", "proposals"}
         for table in known & (later | {"alembic_version", "steps"}):
             connection.execute(f"drop table {table}")
         connection.execute("drop index if exists snapshots_half_due")

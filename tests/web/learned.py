@@ -57,6 +57,7 @@ def learn(database, ids, *, seed=3, weeks=WEEKS, now=NOW):
             model.version, model.labels, model.lost = version, len(rows) * version // 10, lost * version // 10
             model.at = model.trained_through = now - (10 - version) * 3 * DAY
             bayes = 0.1 + version * 0.05
+            model.drift.alarms = [Alarm(now - 14 * DAY, now - 35 * DAY, "bayes", 0.432, 0.883)]
             model.mixture.weights = dict.fromkeys(EXPERTS, (0.7 - bayes) / (len(EXPERTS) - 2)) | {
                 "bayes": bayes, "proxy": 0.3,
             }  # fmt: skip

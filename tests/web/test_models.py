@@ -29,6 +29,8 @@ def test_the_first_screen_says_whether_the_score_predicts(taught):
     assert f"of all customers it was {visits['usual'] * 100:.0f} %" in told
     assert f"{61 * WEEKS} outcomes of 61 customers" in told
     assert "10 in use" in told
+    assert "a logistic regression with a normal belief about its weights predicts worse than it used to" in told
+    assert "log loss 0.883, was 0.432" in told
 
 
 def test_how_many_one_can_visit_is_chosen_by_the_address_and_nonsense_is_forgiven(taught):
@@ -46,6 +48,7 @@ def test_the_model_card_is_a_file_whose_figures_are_those_of_the_page(taught):
     assert "attachment" in answer.headers["content-disposition"]
     mix = next(one for one in taught.ask("/api/models").json()["experts"] if one["name"] == "mix")
     assert f"{mix['auc']['value']:.3f} ({mix['auc']['low']:.3f}–{mix['auc']['high']:.3f})" in answer.text
+    assert "predicts worse than it used to since 2026-08-10: log loss 0.883, was 0.432" in answer.text
     assert f"{mix['log_loss']['value']:.3f}" in words(taught.ask("/models").text)
 
 

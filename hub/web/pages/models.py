@@ -13,6 +13,7 @@ from hub.web.svg.calibration import calibration
 from hub.web.svg.months import Step, months
 from hub.web.svg.trail import trail
 from scoring.config import Config
+from scoring.drift import Alarm
 from scoring.lessons import MIX
 from scoring.model_card import WORDS, card, lacking
 from scoring.record import TOPS, Expert, Month, Record, record
@@ -48,6 +49,7 @@ def view(site: Site, asked: Asked) -> Page:
             "months": _months(found.months),
             "experts": [(one, WORDS.get(one.name, one.name), _trail(found, one.name)) for one in _sorted(found)],
             "shown": SHOWN,
+            "drifted": _drifted(found),
             "MIX": MIX,
         },
     )
@@ -107,6 +109,15 @@ def _says(one: Month) -> str:
         return f"{name}; insufficient labels"
     beside = "" if one.card is None else f"; the scorecard alone {one.card:.2f}"
     return f"{name}; AUC {one.weekly.value:.2f} ({one.weekly.low:.2f} to {one.weekly.high:.2f}){beside}"
+
+
+def _drifted(found: Record) -> list[tuple[Alarm, str]]:
+    """The newest times that an expert was found to predict worse than it used to, newest first, and who it was."""
+    alarms = found.versions[0].alarms if found.versions else []
+    return [
+        (alarm, "the blend" if alarm.expert == MIX else WORDS.get(alarm.expert, alarm.expert))
+        for alarm in alarms[::-1][:3]
+    ]
 
 
 def _sorted(found: Record) -> Sequence[Expert]:
