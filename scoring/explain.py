@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, func, select
 
@@ -16,11 +17,14 @@ from hub.store.questions.tree import Rollup, rollup
 from scoring.accounts import measures_of
 from scoring.config import Config, Measure
 from scoring.drivers import part_in_words, words
+from scoring.growth import Outlook
 from scoring.overrides import Override, current
 from scoring.scorers import Scorers
 from scoring.sources import Told, told
 from scoring.standing import stand
 from scoring.why import counts
+
+_REASONS: Final = 6  # why it may pay more
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Explanation:
         rollup: it and all its parts as one; None: it has none.
         confidence: the share of its card that rests on measures of which something was heard and is known, 0 to 1.
         sources: who told of it, the newest first, and whether they are silent.
+        outlook: how likely it pays more; None: nobody asks, or it is a customer no more.
     """
 
     health: float
@@ -83,6 +88,7 @@ class Explanation:
     rollup: Rollup | None
     confidence: float
     sources: list[Told]
+    outlook: Outlook | None = None
 
 
 def explain(
@@ -134,6 +140,7 @@ def explain(
         rollup=rollup(connection, account_id, config.scorecard.rollup),
         confidence=math.fsum(share for share, one in zip(weights, known, strict=True) if one),
         sources=told(connection, account_id, time.time() if now is None else now, config.scorecard.silent_after),
+        outlook=None if standing.band == "left" else scorer.outlook(values, _REASONS),
     )
 
 

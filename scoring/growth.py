@@ -21,6 +21,7 @@ from scoring.bayes import Bayes
 from scoring.calibration import Platt
 from scoring.config import Config, Measure
 from scoring.drivers import strongest
+from scoring.ways import percent
 
 GROWS: Final = "expansion"
 """The name under which the chance that was shown travels in a snapshot."""
@@ -121,6 +122,11 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     rest: float
     labels: int
     missing: int
+
+    @property
+    def words(self) -> str:
+        """What it is a chance of: `mrr up by 10 % or more`."""
+        return f"{self.measure} up by {percent(self.by)} or more"
 
 
 class Grower:

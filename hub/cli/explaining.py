@@ -14,6 +14,7 @@ from hub.sdk.errors import ConfigError, HubError
 from scoring.asked import goal_of, pairs, where
 from scoring.explain import Explanation
 from scoring.explain import explain as explain_account
+from scoring.growth import Outlook
 from scoring.moved import Book, Moved, Mover
 
 _SHOWN = 12  # drivers
@@ -196,6 +197,9 @@ def _reach(asked: Asking, account: str, to: str, *, as_json: bool) -> None:
 def _document(account: str, why: Explanation) -> dict[str, Any]:
     """The same, with names for everything and moments as ISO 8601."""
     document: dict[str, Any] = msgspec.to_builtins(why)
+    if why.outlook is not None:
+        reasons = [{name: getattr(one, name) for name in one.__struct_fields__} for one in why.outlook.drivers]
+        document["outlook"] |= {"drivers": reasons}
     return document | {
         "account": account,
         "as_of": iso(why.as_of),
@@ -206,6 +210,18 @@ def _document(account: str, why: Explanation) -> dict[str, Any]:
         "rollup": why.rollup and why.rollup._asdict(),
         "sources": [one._asdict() | {"as_of": iso(one.as_of), "heard_at": iso(one.heard_at)} for one in why.sources],
     }
+
+
+def _say_outlook(outlook: Outlook) -> None:
+    what = f"\n{outlook.words} within {outlook.days:g} days"
+    if outlook.chance is None or outlook.usual is None:
+        why = f"insufficient labels, {outlook.missing} more" if outlook.missing else "nothing that could grow"
+        answer.print(f"{what}: [yellow]{why}[/]")
+        return
+    reasons = "; ".join(f"{plain(one.text)} {one.points:+.1f}" for one in outlook.drivers)
+    answer.print(f"{what}: [bold]{outlook.chance:.1%}[/], an average customer {outlook.usual:.1%}")
+    if reasons:
+        answer.print(f"[dim]in hundredths:[/] {reasons}")
 
 
 def _say(account: str, why: Explanation) -> None:
@@ -226,6 +242,8 @@ def _say(account: str, why: Explanation) -> None:
     answer.print(
         f"\n{why.confidence:.0%} of the scorecard rests on what is known; heard of: {', '.join(heard) or 'nobody'}"
     )
+    if why.outlook is not None:
+        _say_outlook(why.outlook)
     if why.override is not None and why.override.health is not None:
         by, reason, until = plain(why.override.author), plain(why.override.reason), when(why.override.until)
         answer.print(f"\nset by hand to {why.override.health:g} until {until} by {by}: {reason}")

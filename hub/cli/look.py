@@ -41,14 +41,20 @@ def accounts(
     if as_json:
         print_json({"accounts": [_row(row) for row in rows], "total": total})
         return
+    grows = any(row.expansion is not None for row in rows)
     print_table(
-        ("account", "health", "band", "risk", "first driver", "revenue", "renewal", "owner", "last event"),
+        (
+            *("account", "health", "band", "risk"),
+            *(("pays more",) if grows else ()),
+            *("first driver", "revenue", "renewal", "owner", "last event"),
+        ),
         [
             (
                 row.title,
                 "–" if row.health is None else f"{row.health:.0f}",
                 band(row.band),
                 "–" if row.risk is None else f"{row.risk:.0%}",
+                *(("–" if row.expansion is None else f"{row.expansion:.0%}",) if grows else ()),
                 row.driver,
                 "" if row.mrr is None else f"{row.mrr:,.0f} {row.currency or ''}",
                 row.renewal_on,

@@ -20,6 +20,7 @@ from hub.store.questions.tree import Rollup
 from hub.success.next.proposing import Next
 from scoring.answers import Answers
 from scoring.config import Config
+from scoring.growth import Outlook
 from scoring.guests import Panel
 from scoring.overrides import Override
 from scoring.sources import Told
@@ -115,6 +116,10 @@ class Explanation(Protocol):
     @property
     def card(self) -> str:
         """Of its segment, by which it is weighed; empty: the scorecard itself."""
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """How likely it pays more; None: nobody asks, or it is a customer no more."""
 
     @property
     def confidence(self) -> float:

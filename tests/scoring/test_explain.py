@@ -104,4 +104,12 @@ def test_it_can_be_printed_as_json(room):
         "rollup",
         "confidence",
         "sources",
+        "outlook",
     }
+
+
+def test_it_says_how_likely_the_customer_pays_more_or_what_is_missing(room):
+    lived(room)
+    outlook = explained(room).outlook
+    assert outlook.words == "mrr up by 10 % or more"
+    assert (outlook.chance, outlook.missing) == (None, 100)

@@ -14,6 +14,7 @@ from hub.sdk.events import Event
 from hub.sdk.health import Driver, Health
 from hub.store import schema
 from hub.store.questions.tree import rollup
+from scoring.growth import Outlook
 from scoring.loading import load
 from scoring.overrides import current
 from scoring.sources import Told
@@ -72,6 +73,19 @@ GOOD = [
     ("nps", "recommends us with {n} of 10", "sentiment", "survey.answered", "The new reports saved us a day a week"),
     ("tickets_solved", "{n} tickets solved within a day", "support", "ticket.solved", None),
 ]
+
+
+OUTLOOK = Outlook(
+    measure="mrr",
+    by=0.1,
+    days=60.0,
+    chance=0.081,
+    usual=0.055,
+    drivers=[Driver("active_people", "7 people active this month", 2.3, "adoption")],
+    rest=0.3,
+    labels=812,
+    missing=0,
+)
 
 
 def band(health):
@@ -463,4 +477,5 @@ def explain(connection, account):
         sources=[Told("zendesk", at - 400, at, silent=False), Told("stripe", at - DAY, at - 9 * DAY, silent=True)],
         rollup=rollup(connection, account, "value"),
         override=current(connection, account, at),
+        outlook=OUTLOOK,
     )

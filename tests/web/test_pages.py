@@ -2,6 +2,7 @@ import re
 import time
 
 import pytest
+from sqlalchemy import select, update
 
 from hub.settings import Settings
 from hub.store import schema
@@ -11,6 +12,7 @@ from hub.streams.log import LogError
 from hub.web.context import Halt
 from hub.web.pages.streams import ROOMS
 from hub.web.processes import halts
+from scoring.loading import load
 from tests.web import companies
 from tests.web.conftest import Asker
 from tests.web.serving import HALTED, context, in_trouble, many, process, processes
@@ -94,6 +96,32 @@ def test_drivers_stand_in_words_with_their_sum_at_the_foot(site, one):
     points = [float(text.replace("−", "-")) for text in re.findall(r'class="change[^"]*">([^<]+)<', table)]
     base, health = (int(text) for text in re.findall(r"<td>(\d+)</td>", table))
     assert base + sum(points) == pytest.approx(health, abs=0.6)
+
+
+def test_how_likely_a_customer_pays_more_is_said_with_reasons(site, one):
+    said = words(site.ask(f"/accounts/{one}").text)
+    assert "8.1 % that mrr up by 10 % or more within 60 days; 5.5 % of an average customer" in said
+    assert "7 people active this month: +2.3 hundredths" in said
+
+
+def test_the_likeliest_to_pay_more_are_listed_first_where_that_is_asked(few):
+    with few.read() as connection:
+        ids = list(connection.scalars(select(schema.accounts.c.id).order_by(schema.accounts.c.id).limit(2)))
+    for account, chance in zip(ids, (0.2, 0.4), strict=True):
+        mine = update(schema.accounts).where(schema.accounts.c.id == account).values(expansion=chance)
+        few.write(lambda connection, mine=mine: connection.execute(mine)).result()
+    site = Asker(context(few))
+    rows = site.ask("/api/accounts?sort=-expansion&limit=2").json()["accounts"]
+    assert [row["expansion"] for row in rows] == [0.4, 0.2]
+    page = site.ask("/?sort=-expansion").text
+    assert page.index("40 %") < page.index("20 %")
+    for declared, offered in ((load(), True), (load().model_copy(update={"scorecard": _silent()}), False)):
+        shown = Asker(context(few, config=declared)).ask("/").text
+        assert ("Likely to pay more" in shown) is offered
+
+
+def _silent():
+    return load().scorecard.model_copy(update={"expansion": None})
 
 
 def test_every_tab_of_an_account_is_a_page_of_its_own(site, one):

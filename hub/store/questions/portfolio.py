@@ -41,6 +41,7 @@ class Row:
     owner: str | None
     scored_at: float
     last_event_at: float
+    expansion: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ _COLUMNS = (
     profiles.c.owner,
     accounts.c.scored_at,
     accounts.c.last_event_at,
+    accounts.c.expansion,
 )
 _TITLE = func.lower(func.coalesce(profiles.c.name, profiles.c.domain))
 # money a month that is expected to be lost; among those that pay nothing, or nobody knows what, risk alone decides
@@ -120,6 +122,7 @@ _SORTS: Final[Mapping[str, tuple[ColumnElement[Any], Literal["text", "number"]]]
     "name": (_TITLE, "text"),
     "health": (accounts.c.health, "number"),
     "risk": (accounts.c.risk, "number"),
+    "expansion": (accounts.c.expansion, "number"),
     "stake": (_STAKE, "number"),
     "mrr": (profiles.c.mrr, "number"),
     "value": (_VALUE, "number"),

@@ -102,6 +102,7 @@ def router(site: Site) -> APIRouter:
             card=why.card if why else "",
             computed=why.computed if why else None,
             override=overriding.out(why.override) if why and why.override else None,
+            outlook=_outlook(why.outlook) if why else None,
             config_version=why.config_version if why else "",
             model_version=why.model_version if why else 0,
         )
@@ -171,7 +172,15 @@ def _row(row: portfolio.Row) -> dict[str, Any]:
         "renewal_on": row.renewal_on,
         "owner": row.owner,
         "as_of": iso(row.scored_at),
+        "expansion": row.expansion,
     }
+
+
+def _outlook(found: Any) -> shapes.OutlookOut | None:
+    if found is None:
+        return None
+    said = {name: getattr(found, name) for name in ("measure", "by", "days", "chance", "usual", "labels", "missing")}
+    return shapes.OutlookOut(**said, drivers=_drivers(found.drivers))
 
 
 def _plain(row: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class AccountSummary(BaseModel):
     renewal_on: str | None = Field(description="ISO date")
     owner: str | None
     as_of: str = Field(description="the moment the health holds for")
+    expansion: float | None = Field(None, description="probability that it pays more within the horizon")
 
 
 class Accounts(BaseModel):
@@ -93,6 +94,19 @@ class SourceOut(BaseModel):
     silent: bool = Field(description="nothing came from it, of anybody, for longer than is usual: alerts wait")
 
 
+class OutlookOut(BaseModel):
+    """How likely a customer pays more: usual + the drivers' points / 100 (and those of smaller ones) = chance."""
+
+    measure: str = Field(description="whose number grows")
+    by: float = Field(description="by this share, or more")
+    days: float = Field(description="within so many")
+    chance: float | None = Field(description="null: labels do not suffice, or there is nothing that could grow")
+    usual: float | None = Field(description="of an average customer")
+    drivers: list[DriverOut] = Field(description="points are hundredths of chance")
+    labels: int = Field(description="how many have taught it")
+    missing: int = Field(description="how many more it takes before anything is said")
+
+
 class Account(AccountSummary):
     """One customer, explained."""
 
@@ -108,6 +122,7 @@ class Account(AccountSummary):
     card: str = Field("", description="of its segment, by which it is weighed; empty: the scorecard itself")
     computed: float | None = Field(None, description="what health would be had nobody set it by hand")
     override: OverrideOut | None = Field(None, description="the person's word that holds; null: nobody's does")
+    outlook: OutlookOut | None = Field(None, description="how likely it pays more, and why; null: nobody asks")
     config_version: str
     model_version: int
 

@@ -45,6 +45,9 @@ COLUMNS: Final = (
 )
 
 
+GROWING: Final = ("-expansion", "Likely to pay more")
+"""An order, offered where the scorecard declares an expansion; its column stands in place of the first driver."""
+_LIKELY: Final = (*COLUMNS[:3], ("expansion", "Likely to pay more", "-expansion"), *COLUMNS[4:])
 _VALUED: Final = (*COLUMNS[:4], ("value", "Will bring", "-value"), *COLUMNS[5:])
 """Where the list is sorted by what customers will bring, that stands in place of what they pay."""
 
@@ -78,6 +81,7 @@ def view(site: Site, asked: Asked) -> Page:
         changes = _changes(connection, rows, since)
         movers = _movers(connection, moved.first, since)
         by_value = wanted.sort.removeprefix("-") in ("value", "value_at_risk")
+        by_growth = wanted.sort.removeprefix("-") == "expansion"
         valued = worths(connection, ids) if by_value else {}
     return Page(
         template="portfolio.html",
@@ -98,10 +102,11 @@ def view(site: Site, asked: Asked) -> Page:
             "number": number,
             "pages": pages,
             "size": SIZE,
-            "columns": _VALUED if by_value else COLUMNS,
+            "columns": _VALUED if by_value else _LIKELY if by_growth else COLUMNS,
+            "by_growth": by_growth,
             "valued": {key: found[0] for key, found in valued.items()},
             "by_value": by_value,
-            "orders": ORDERS,
+            "orders": (*ORDERS, GROWING) if _asked_of_growth(site) else ORDERS,
             "filtered": wanted != Wanted(sort=wanted.sort),
             "sources": site.context.sources(),
             "public_url": site.context.settings.public_url.rstrip("/"),
@@ -109,6 +114,11 @@ def view(site: Site, asked: Asked) -> Page:
         live=("figures", "spread", "movers", "customers") if not spread.nobody else ("welcome",),
         topics=frozenset({"health"}),
     )
+
+
+def _asked_of_growth(site: Site) -> bool:
+    config = site.context.config
+    return config is not None and config.scorecard.expansion is not None
 
 
 def _wanted(asked: Asked) -> Wanted:
