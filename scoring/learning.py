@@ -85,7 +85,7 @@ def _portions(before: Waiting, lessons: Iterable[Lessons], teach: Callable[[Less
         whole = len(waiting) // PORTION * PORTION
         for start in range(0, whole, PORTION):
             teach(waiting[start : start + PORTION])
-        waiting = waiting[whole:]
+        waiting = waiting[whole:] if whole < len(waiting) else None
     return Waiting.of(waiting)
 
 

@@ -56,6 +56,16 @@ def document(found: Record) -> dict[str, Any]:
         "horizon_days": found.horizon / DAY,
         "every_days": found.every / DAY,
     }
+    if (grows := found.expansion) is not None:
+        judged = grows.skill
+        plain["expansion"] = {
+            "measure": grows.measure,
+            "by": grows.by,
+            "labels": grows.labels,
+            "usual": grows.usual,
+            "judged": judged.labels,
+            **{name: msgspec.to_builtins(judged.figures[name]) for name in ("auc", "log_loss", "brier", "ece")},
+        }
     del plain["horizon"], plain["every"]
     return plain
 

@@ -24,6 +24,7 @@ from scoring.config import Config
 from scoring.lessons import MIX
 from scoring.losses import ends
 from scoring.model import CARD, Missing, missing, newest
+from scoring.proof.growing import Growing, kept
 from scoring.published import Version, versions
 from scoring.quality import Quality, area, judge
 from scoring.visiting import Visits, visits
@@ -123,6 +124,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         curve: calibration of the mix, least risk first.
         visits: by how many one can visit each time.
         months: oldest first.
+        expansion: how well it was foretold who pays more; None: nobody asks.
         versions: of the models, newest first.
         waiting: predictions whose horizon has not passed yet.
         next_due: unix seconds when the next of them comes due; None: none waits.
@@ -149,6 +151,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     every: float
     config_version: str
     at: float
+    expansion: Growing | None = None
 
     @property
     def chosen(self) -> dict[int, Visits]:
@@ -222,6 +225,7 @@ def record(
         every=outcome.every,
         config_version=config.version,
         at=at,
+        expansion=kept(connection, config.scorecard.expansion),
     )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from hub import ConfigError
 from hub.store import schema
+from hub.store.bulk import insert_rows
 from hub.streams.room import Record
 from scoring.archive import Stale, forget
 from scoring.clock import DAY
@@ -24,6 +25,7 @@ from scoring.learning import taught
 from scoring.lessons import Lessons, Waiting
 from scoring.model import decode, encode, fresh
 from scoring.outcome import Expansion
+from scoring.proof.growing import kept
 from scoring.scorer import Scorer
 from tests.scoring.judging import SCORECARD, judge
 from tests.scoring.room import START, Room, event
@@ -225,6 +227,14 @@ def test_how_labels_arrive_changes_no_digit(cut):
     assert encode(model) == encode(whole)
 
 
+def test_whole_portions_one_after_the_other_teach_as_one_lesson_does():
+    rng = np.random.default_rng(3)
+    values, grown, _ = customers(rng, 256)
+    (one,) = lessons(Scorer(CONFIG, None), values, grown)
+    parts = [one[:64], one[64:64], one[64:192], one[192:]]
+    assert encode(taught(fresh(CONFIG), parts, CONFIG)) == encode(taught(fresh(CONFIG), [one], CONFIG))
+
+
 def test_a_model_of_before_anybody_asked_goes_on():
     old = msgspec.json.decode(encode(fresh(CONFIG)), type=dict)
     del old["growth"], old["waiting"]["grown"]
@@ -299,3 +309,37 @@ def test_an_outcome_and_an_expansion_may_name_the_same_measure():
     card = both.scorecard.model_dump() | {"expansion": MRR}
     declared = Config.model_validate({"measures": both.measures, "scorecard": card})
     assert Scorer(declared, None).outlook(np.ones((1, len(MEASURES))), 3).measure == "mrr"
+
+
+# --- how well it is foretold ------------------------------------------------------------------------------------------
+
+
+def _kept(database, rows):
+    database.write(lambda connection: insert_rows(connection, insert(schema.expansions), rows)).result()
+    with database.read() as connection:
+        return kept(connection, CONFIG.scorecard.expansion, 20)
+
+
+def test_chances_that_were_shown_are_judged_by_what_became_of_them(database):
+    rng = np.random.default_rng(0)
+    chance = rng.random(400) * 0.6
+    rows = [(f"a{i % 80}", float(i), i + 60.0, int(rng.random() < p), float(p)) for i, p in enumerate(chance)]
+    never = [(f"b{i}", 1.0, 61.0, 0, None) for i in range(100)]
+    found = _kept(database, rows + never)
+    assert (found.labels, found.skill.labels) == (500, 400)
+    assert found.usual == pytest.approx(sum(row[3] for row in rows) / 500)
+    figure = found.skill.figures["auc"]
+    assert 0.6 < figure.low < figure.value < figure.high < 0.9
+    assert found.skill.value("ece") < 0.08
+
+
+def test_before_there_are_labels_enough_no_figure_is_given(database):
+    found = _kept(database, [("a", float(i), i + 60.0, int(i < 5), 0.1) for i in range(300)])
+    assert found.labels == 300
+    assert found.skill.value("auc") is None
+    assert _nothing(database)
+
+
+def _nothing(database):
+    with database.read() as connection:
+        return kept(connection, None) is None
