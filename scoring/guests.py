@@ -19,7 +19,7 @@ import numpy as np
 from hub import metrics
 from hub.registry import Offered
 from hub.sdk.experts import MOST_STATE, Expert
-from hub.sealing import Seal
+from hub.sealing import BrokenSealError, Seal
 from scoring.arrays import Floats, Mask
 
 SEED: Final = 1
@@ -122,7 +122,8 @@ class Panel:
 
     def complain(self, name: str, doing: str, error: BaseException) -> None:
         """Say once that an expert is left out, and count it every time."""
-        problem = f"{doing}: {error}" if isinstance(error, UnfitError) else f"{doing}: {type(error).__name__}: {error}"
+        ours = isinstance(error, UnfitError | BrokenSealError)
+        problem = f"{doing}: {error}" if ours else f"{doing}: {type(error).__name__}: {error}"
         metrics.EXPERT_FAILURES.labels(name, doing).inc()
         if self._troubles.get((name, doing)) != problem:
             self._troubles[name, doing] = problem
