@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from hub.store import schema
 from scoring.value.kept import Total, newest, totals, worths
 from scoring.value.model import Learned, Valuation, Worth
 
 NEVER: Final = "customers have not been valued yet: a hub does it once a day, `pulsehub value` at once"
+LEFT: Final = "it is a customer no more"
 NOTHING: Final = "not enough history: it has bought nothing that the archive knows, and has no subscription"
 
 
@@ -67,6 +69,9 @@ def told(connection: Connection, account: str, risk: float | None) -> Told:
     if made is None:
         return Told(account=account, at=None, days=0.0, interval=0.0, parts=[], note=NEVER, version=0)
     valuation, found = made.valuation, worths(connection, [account]).get(account, [])
+    gone = connection.scalar(select(schema.accounts.c.band).where(schema.accounts.c.id == account)) == "left"
+    if gone:
+        found = []
     parts = [part(one, risk, valuation) for one in found]
     lacking = [one.made_of for one in parts if one.value is None]
     return Told(
@@ -75,7 +80,7 @@ def told(connection: Connection, account: str, risk: float | None) -> Told:
         days=valuation.days,
         interval=valuation.interval,
         parts=parts,
-        note="" if len(lacking) < len(parts) else "; ".join(lacking) or NOTHING,
+        note="" if len(lacking) < len(parts) else "; ".join(lacking) or (LEFT if gone else NOTHING),
         version=valuation.version,
     )
 
@@ -110,7 +115,11 @@ def made_of(one: Worth, valuation: Valuation) -> str:
         )
     last = "today" if one.since_last < 1.0 else f"{_number(int(one.since_last), 'day')} ago"
     bought = f"bought on {_number(one.times, 'day')} since {one.since_first:,.0f} days ago, last {last}"
-    still = f"{100.0 * (one.alive or 0.0):.0f} % sure that it still is a customer"
+    still = (
+        "whether it still is a customer cannot be told from one purchase"
+        if one.times == 1
+        else f"{100.0 * (one.alive or 0.0):.0f} % sure that it still is a customer"
+    )
     more = f"{one.expected_times or 0.0:,.1f} more purchases of {one.each or 0.0:,.0f} {one.currency} each are expected"
     once = "; after one purchase that is mostly what customers like it do" if one.times == 1 else ""
     return f"{bought}; {still}; {more}{once}"

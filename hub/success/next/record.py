@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from hub.store import schema
 from hub.store.questions import movement
@@ -112,16 +112,20 @@ def settle(connection: Connection, now: float) -> int:
     settled = 0
     for row in rows:
         for one in _read([row]):
-            then = movement.histories(connection, [one.account], [one.due]).get(one.account, [None])[0]
-            reward = float(_better(one, then) and not _lost(connection, one.account, one.due))
             here = (_P.c.account == one.account, _P.c.at == one.at)
+            found = movement.histories(connection, [one.account], [one.due])
+            if not found:  # it is another account by now: what came of this one nobody knows
+                connection.execute(delete(_P).where(*here))
+                continue
+            then = found[one.account][0]
+            reward = float(_better(one, then) and not _lost(connection, one.account, one.due))
             connection.execute(update(_P).where(*here).values(reward=reward))
             settled += 1
     return settled
 
 
 def _better(one: Proposal, health: float | None) -> bool:
-    """An account that is there no more (another one by now) is not better."""
+    """Well, or better than it was."""
     return health is not None and (health >= GREEN or health >= one.health + one.rise)
 
 

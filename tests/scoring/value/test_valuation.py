@@ -19,7 +19,7 @@ from scoring.value.kept import first, newest, totals, value_all, worths
 from scoring.value.proof import held_out
 from scoring.value.purchases import Sales, history
 from scoring.value.settings import Valuing
-from scoring.value.told import NEVER, NOTHING, groups, told
+from scoring.value.told import LEFT, NEVER, NOTHING, groups, told
 
 DAY = 86_400.0
 TODAY = 20_000
@@ -129,6 +129,16 @@ def test_everybody_who_bought_or_subscribed_is_valued_and_told_how(database):
         assert told(connection, "nobody", 0.1).note == NOTHING
 
 
+def test_of_who_bought_once_nobody_says_that_it_still_is_a_customer(database):
+    tell(database, [*shoppers(), event("once", TODAY - 200, 80)])
+    valued(database)
+    with database.read() as connection:
+        said = told(connection, "once", 0.9).parts[0].made_of
+        assert "bought on 1 day" in said
+        assert "cannot be told from one purchase" in said
+        assert "% sure" not in said
+
+
 def test_before_the_first_time_it_says_so(database):
     with database.read() as connection:
         assert told(connection, "anybody", 0.1).note == NEVER
@@ -208,6 +218,9 @@ def test_who_left_is_worth_nothing_any_more_and_its_row_goes(database):
     database.write(
         lambda c: c.execute(update(schema.accounts).where(schema.accounts.c.id == "shop_000").values(band="left"))
     ).result()
+    with database.read() as connection:
+        assert told(connection, "shop_000", 0.5).note == LEFT, "at once, not only with the next valuation"
+        assert told(connection, "shop_000", 0.5).parts == []
     again = valued(database, now=NOW + DAY)
     assert "shop_000" not in again.worths
     assert again.made.valuation.version == 2
