@@ -36,7 +36,7 @@ def stored(tmp_path, layout):
                 state = np.full(1, (older if number % 7 == 0 else layout).empty)
                 state["scored_at"] = 1_000.0 + number
                 rows.append(
-                    (f"acc_{number}", number % PARTITIONS, state.tobytes(), 0.0, 0.0, None, None, None, None, 0)
+                    (f"acc_{number}", number % PARTITIONS, state.tobytes(), 0.0, 0.0, None, None, None, None, 0, None)
                 )
             insert_rows(connection, insert(schema.accounts), rows)
             remember(connection, older)

@@ -46,6 +46,8 @@ def changed(*more, outcome=None):
         [*dimensions, {"name": "more", "weight": 2, "measures": weighed}] if more else dimensions
     )
     body["scorecard"]["outcome"] |= outcome or {}
+    if "mrr" in named:  # what it becomes here moves as time passes, so nobody is asked who pays more
+        body["scorecard"].pop("expansion", None)
     return Config.model_validate(body)
 
 
