@@ -117,7 +117,8 @@ def test_axe_finds_nothing_wrong_with_the_track_record_and_nothing_runs_over_the
         for theme, width in (("light", 1440), ("dark", 1440), ("light", 390)):
             with opened(browser, color_scheme=theme, width=width, bypass_csp=True) as page:
                 page.goto(url + "/models")
-                assert page.locator(".experts tbody tr").count() == 5
+                assert page.locator("[aria-labelledby=experts-title] tbody tr").count() == 5
+                assert page.locator("[aria-labelledby=segments-title] tbody tr").count() == 3
                 for one in page.locator("summary").all():
                     one.click()
                 found = Axe().run(page).response["violations"]
