@@ -27,7 +27,7 @@ NEW = Config.model_validate(
     | {"scorecard": OLD.model_dump()["scorecard"] | {"limits": [{"when": {"silence": ">= 14"}, "cap": 20}]}}
 )
 WANTED = Wanted(measures="m", scorecard="s", since="", tick="7d", was="a", becomes="b", lines=["scorecard, x: 1 -> 2"])
-PATIENCE = 60
+PATIENCE = 240  # seconds a busy machine may take
 
 
 def archived(database, story):
