@@ -14,7 +14,8 @@ from hub import settings as settings_of
 from hub.cli import context, losing
 from hub.cli.output import Json, Styled, answer, aside, plain, print_json, print_table
 from hub.cli.progress import bar
-from hub.ingest.importing import Importer, Plan, load_map
+from hub.ingest.importing import Counts, Importer, Plan, load_map
+from hub.ingest.importing import Progress as Reading
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, MalformedError
 from hub.sealing import Seal
@@ -82,7 +83,7 @@ def evaluate(
     )
     config = _config(plan, map_file, scoring, asked, tick)
     with bar() as progress:
-        told = _told(plan, file, config, progress)
+        told, counts = _told(plan, file, config, progress)
         if not len(told):
             raise ConfigError(f"{file} has no events by {map_file}: `pulsehub import --dry-run` shows why")
         outcome = config.scorecard.outcome
@@ -97,13 +98,15 @@ def evaluate(
             lambda done, ticks: progress.update(task, completed=done, total=ticks, note=f"{done} of {ticks} looks"),
             panel=panel,
         )
+    _say_rejected(counts, plan)
     for name, problem in ({} if panel is None else panel.troubles).items():
         aside.print(f"[yellow]◆[/] the expert {name} was left out: {plain(problem)}")
     cards = [card.name for card in config.scorecard.cards]
     expects = config.scorecard.expansion
     found = report(played, told, outcome, top=top, draws=draws, cards=cards, expansion=expects)
     if as_json:
-        print_json(document(found))
+        rows = {"read": counts.read, "rejected": counts.rejected, "reasons": counts.reasons}
+        print_json(document(found) | {"rows": rows})
     else:
         _say(found, outcome)
 
@@ -184,14 +187,16 @@ def duration(name: str, said: str) -> float:
     return found
 
 
-def _told(plan: Plan, file: Path, config: Config, progress: Progress) -> Told:
-    story = Story(MeasureSet(config))
+def _told(plan: Plan, file: Path, config: Config, progress: Progress) -> tuple[Told, Counts]:
+    story, counts = Story(MeasureSet(config)), Counts()
     task = progress.add_task("reading", total=None, note="")
     importer = Importer(plan, file, None, file.parent)  # type: ignore[arg-type]  # appends nothing
     known: set[str] = set()
 
-    def move(where: object) -> None:
-        progress.update(task, completed=where.taken, total=where.size, note=f"{where.counts.events:,} events")  # type: ignore[attr-defined]
+    def move(where: Reading) -> None:
+        nonlocal counts
+        counts = where.counts
+        progress.update(task, completed=where.taken, total=where.size, note=f"{counts.events:,} events")
 
     try:
         for events in importer.read(move):
@@ -199,7 +204,15 @@ def _told(plan: Plan, file: Path, config: Config, progress: Progress) -> Told:
             story.tell(new, [event.account for event in new])
     except MalformedError as error:
         aside.print(f"[yellow]◆[/] {file} could not be read to its end: {error}; judged is what came before")
-    return story.end()
+    return story.end(), counts
+
+
+def _say_rejected(counts: Counts, plan: Plan) -> None:
+    """Which rows are not judged, and why; what the map itself rejects is meant to be left out."""
+    meant = {rule.reason for rule in plan.reject}
+    for reason, rows in sorted(counts.reasons.items(), key=lambda one: -one[1]):
+        if reason not in meant:
+            aside.print(f"[yellow]◆[/] {rows:,} of {counts.read:,} rows are left out: {plain(reason)}")
 
 
 def _rivals(config: Config) -> list[Rival]:

@@ -58,6 +58,15 @@ def test_every_expert_stands_beside_the_mix_and_who_else_predicts(past, tmp_path
     assert not (tmp_path / "data").exists()  # it only looks
 
 
+def test_rows_that_are_not_judged_are_counted_with_the_reason(past, tmp_path):
+    rows = (past / "orders.csv").read_text() + "c1,2999-01-01T00:00:00+00:00,10.00\nc1,never,10.00\n"
+    (past / "more.csv").write_text(rows)
+    ended = _evaluate(past, tmp_path / "data", *ASKED, "--no-rivals", "--json", file="more.csv")
+    told = json.loads(ended.stdout)["rows"]
+    assert (told["rejected"], sum(told["reasons"].values())) == (2, 2)
+    assert f"1 of {told['read']:,} rows are left out: occurred_at is more than a day" in " ".join(ended.stderr.split())
+
+
 def test_people_get_a_table(past, tmp_path):
     said = _evaluate(past, tmp_path / "data", *ASKED, "--no-rivals").stdout
     assert "what would have been shown" in said

@@ -168,10 +168,9 @@ class Importer:
         counts = Counts()
         try:
             for part in self._parts(rows):
-                counts.read += part.read
                 counts.accepted += len(part.rows)
-                counts.rejected += len(part.rejected)
                 counts.events += len(part.events)
+                _count_rows(counts, part)
                 on_progress(Progress(counts, opened.taken, opened.size))
                 yield [one.event for one in part.events]
         finally:
@@ -297,9 +296,13 @@ def _count(counts: Counts, part: _Part, parcel: Parcel) -> None:
             counts.accepted += 1
         else:
             counts.duplicates += 1
+    counts.events += parcel.accepted
+    _count_rows(counts, part)
+
+
+def _count_rows(counts: Counts, part: _Part) -> None:
     counts.read += part.read
     counts.rejected += len(part.rejected)
-    counts.events += parcel.accepted
     for _, reason in part.rejected:
         known = reason in counts.reasons or len(counts.reasons) < _MOST_REASONS
         name = reason if known else "other"
