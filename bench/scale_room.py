@@ -28,7 +28,7 @@ from hub.store.database import Database
 from hub.streams.batches import MOST
 from hub.streams.room import Record
 from scoring.clock import Clock
-from scoring.explain import explain
+from scoring.explaining.explain import explain
 from scoring.loading import load
 from scoring.rescore import Rescore
 from scoring.scorers import Scorers

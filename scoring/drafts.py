@@ -22,8 +22,8 @@ from scoring.arrays import Codes, Floats
 from scoring.bands import BANDS, LEFT
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.experts.guests import Panel
 from scoring.folds import folds
-from scoring.guests import Panel
 from scoring.measures import MeasureSet
 from scoring.model import fresh, newest
 from scoring.norms import compared

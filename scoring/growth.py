@@ -2,8 +2,9 @@
 
 The same snapshots, features and horizon as for losing a customer, and the same patience: a label matures when the whole
 horizon has passed, whichever way it ended. A logistic regression with a normal belief about its weights
-(`scoring.bayes`) reads the standardized measures; an unknown one counts as the average. A Platt line learned from what
-it said a horizon ago sets it right (`scoring.calibration`). Who has nothing that could grow is not asked about.
+(`scoring.experts.bayes`) reads the standardized measures; an unknown one counts as the average. A Platt line learned
+from what it said a horizon ago sets it right (`scoring.experts.calibration`). Who has nothing that could grow is not
+asked about.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import msgspec
 import numpy as np
 
 from hub import Driver
-from scoring import bayes
 from scoring.arrays import Floats, Mask, expit, logit
-from scoring.bayes import Bayes
-from scoring.calibration import Platt
 from scoring.config import Config, Measure
 from scoring.drivers import strongest
+from scoring.experts import bayes
+from scoring.experts.bayes import Bayes
+from scoring.experts.calibration import Platt
 from scoring.ways import percent
 
 GROWS: Final = "expansion"

@@ -24,10 +24,10 @@ from hub.streams.room import DeadLetter, Record, Step
 from hub.streams.topics import LABELS, TopicSpec
 from scoring import norming
 from scoring.config import Config
+from scoring.experts.guests import Panel
 from scoring.features import feature_names
 from scoring.growth import GROWS, GROWS_RAW
 from scoring.growth import NAMES as GROWTH
-from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons, Waiting
 from scoring.model import DRAFT, HALFWAY, Model, decode, encode, fresh, lineup, segments

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scoring import growth, hazard, rhythm
+from scoring import growth
 from scoring.arrays import Floats, Mask, logit
-from scoring.calibration import Platt
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.experts import hazard, rhythm
+from scoring.experts.calibration import Platt
+from scoring.experts.mixture import LIMIT, log_losses
+from scoring.experts.recency import center, sign_of_life
 from scoring.families.segments import DEFAULT
 from scoring.features import feature_names, measured
 from scoring.lessons import MIX, Lessons, Waiting, joined
-from scoring.mixture import LIMIT, log_losses
 from scoring.model import (
     CARD,
     CARD_CALIBRATED,
@@ -36,10 +38,9 @@ from scoring.model import (
     trust,
     weight_of,
 )
-from scoring.recency import center, sign_of_life
 
 if TYPE_CHECKING:
-    from scoring.guests import Panel
+    from scoring.experts.guests import Panel
     from scoring.teaching import Teacher
 
 _ALIKE: Final = 2e-6  # predictions are compared as they are stored, rounded

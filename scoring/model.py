@@ -10,21 +10,21 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from hub.store import schema
-from scoring import hazard, proxy, risk
 from scoring.arrays import logit
-from scoring.blends import Blends
-from scoring.calibration import Platt
 from scoring.config import Config, Scorecard
-from scoring.drift import Drift
+from scoring.experts import hazard, proxy, risk
+from scoring.experts.blends import Blends
+from scoring.experts.calibration import Platt
+from scoring.experts.drift import Drift
+from scoring.experts.guests import Guest
+from scoring.experts.hazard import Hazard
+from scoring.experts.mixture import LIMIT, Mixture
+from scoring.experts.proxy import Proxy
+from scoring.experts.rhythm import Rhythm
 from scoring.growth import Growth
-from scoring.guests import Guest
-from scoring.hazard import Hazard
 from scoring.lessons import Waiting
-from scoring.mixture import LIMIT, Mixture
 from scoring.norms import Norms
 from scoring.outcome import Outcome
-from scoring.proxy import Proxy
-from scoring.rhythm import Rhythm
 
 CARD: Final = "scorecard"
 """The scorecard at its word."""

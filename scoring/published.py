@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from hub import ConfigError
 from hub.store import schema
-from scoring.drift import Alarm
+from scoring.experts.drift import Alarm
 from scoring.learner import alone, columns, without_waiting
 from scoring.model import DRAFT, Model, decode
 

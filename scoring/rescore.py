@@ -27,7 +27,7 @@ from scoring.clock import Clock
 from scoring.config import Config
 from scoring.days import Round, rounds
 from scoring.entities import Things
-from scoring.guests import Panel
+from scoring.experts.guests import Panel
 from scoring.intake import Intake, Taken, read
 from scoring.links import INSERT as LINK
 from scoring.links import MERGED, Links

@@ -31,12 +31,14 @@ from scoring.drivers import (
     strongest,
     words,
 )
+from scoring.experts.guests import Panel
+from scoring.experts.listening import Table
+from scoring.experts.opinions import Opinions
+from scoring.experts.voices import listen, voices
 from scoring.families.segments import DEFAULT
 from scoring.features import features
 from scoring.growth import Grower, Outlook
-from scoring.guests import Panel
 from scoring.lessons import MIX
-from scoring.listening import Table
 from scoring.model import (
     EXPERTS,
     HALFWAY,
@@ -46,8 +48,6 @@ from scoring.model import (
     segments,
 )
 from scoring.norms import said as stands
-from scoring.opinions import Opinions
-from scoring.voices import listen, voices
 
 _SAME: Final = 1e-6  # log odds; nearer than this the distance is a tangent's
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from hub.store import schema
 from scoring.config import Config
-from scoring.guests import Panel
+from scoring.experts.guests import Panel
 from scoring.model import DRAFT, Model, decode
 from scoring.parts import Shape
 from scoring.scorer import Scorer

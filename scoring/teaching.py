@@ -1,4 +1,4 @@
-"""River's side of the regressions: what `scoring.risk` describes, as estimators that learn.
+"""River's side of the regressions: what `scoring.experts.risk` describes, as estimators that learn.
 
 Apart from the rest because River brings SciPy with it: a second to import, which nobody needs who only predicts.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from river import linear_model, optim
 
 from scoring.arrays import Floats, Mask
-from scoring.risk import Regressions, Weights
+from scoring.experts.risk import Regressions, Weights
 
 PORTION: Final = 64
 """Labels that are learned at once: a step along their mean gradient costs what a step along one does."""

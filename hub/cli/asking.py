@@ -16,12 +16,12 @@ from hub.registry import Registry
 from hub.sdk.errors import ConfigError
 from hub.sealing import Seal
 from hub.store.questions import portfolio
-from scoring.answers import Answers, Outcome
+from scoring.experts.seating import seated
+from scoring.explaining.answers import Answers, Outcome
+from scoring.explaining.periods import period
+from scoring.explaining.why import BECAUSE, Share
 from scoring.loading import load as load_config
-from scoring.periods import period
 from scoring.scorers import Scorers
-from scoring.seating import seated
-from scoring.why import BECAUSE, Share
 
 _TIMES: Final = ("at", "since", "until", "began")
 _SHOWN: Final = 12  # shares

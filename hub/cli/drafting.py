@@ -24,10 +24,10 @@ from scoring import folds
 from scoring.accounts import each, measures_of
 from scoring.config import Config
 from scoring.drafts import Moves, differences, moves, refolded
+from scoring.experts.seating import seated
 from scoring.loading import FILES, load
 from scoring.rows import FOLDS
 from scoring.scorers import Scorers
-from scoring.seating import seated
 
 Draft = Annotated[Path, typer.Argument(help="A folder as PULSEHUB_SCORING names one, or one of its files.")]
 Named = Annotated[int, typer.Option("--most", min=0, max=1_000, help="How many of those who move most to name.")]

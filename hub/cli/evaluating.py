@@ -22,6 +22,8 @@ from hub.sealing import Seal
 from hub.success.replaying import MOST_TICKS, refuse_many
 from scoring.config import Config
 from scoring.declared import seconds
+from scoring.experts.recency import sign_of_life
+from scoring.experts.seating import seated
 from scoring.features import feature_names
 from scoring.loading import load as load_config
 from scoring.measures import MeasureSet
@@ -33,8 +35,6 @@ from scoring.proof.rivals import BOOSTING, LOGISTIC, RULE, Boosting, Logistic, R
 from scoring.proof.skill import Skill
 from scoring.proof.story import Story, Told
 from scoring.proof.suggest import Fact, suggested
-from scoring.recency import sign_of_life
-from scoring.seating import seated
 from scoring.ways import percent, span
 
 _WORDS: Final = {

@@ -11,11 +11,11 @@ from hub.cli.asking import Asking, asking, between, document, print_outcome, pri
 from hub.cli.look import find
 from hub.cli.output import Json, Styled, answer, band, iso, plain, print_json, print_table, when
 from hub.sdk.errors import ConfigError, HubError
-from scoring.asked import goal_of, pairs, where
-from scoring.explain import Explanation
-from scoring.explain import explain as explain_account
+from scoring.explaining.asked import goal_of, pairs, where
+from scoring.explaining.explain import Explanation
+from scoring.explaining.explain import explain as explain_account
+from scoring.explaining.moved import Book, Moved, Mover
 from scoring.growth import Outlook
-from scoring.moved import Book, Moved, Mover
 
 _SHOWN = 12  # drivers
 

@@ -28,7 +28,7 @@ from hub.settings import Settings, adopt
 from hub.worker import Beside, Engine
 from scoring.lessons import MIX
 from scoring.model import CARD
-from scoring.quality import Quality, quality
+from scoring.proof.quality import Quality, quality
 
 _PATIENCE: Final = 3_600.0  # seconds for scoring to finish what was read
 _SHOWN: Final = 12  # reasons, rows of a preview

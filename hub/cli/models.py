@@ -15,12 +15,12 @@ from hub.cli.drafting import in_use
 from hub.cli.output import Json, Styled, answer, iso, print_json, print_table, when
 from hub.sdk.errors import ConfigError
 from hub.store.questions import portfolio
-from scoring.drift import Alarm
+from scoring.experts.drift import Alarm
 from scoring.lessons import MIX
-from scoring.model_card import card, document
+from scoring.proof.model_card import card, document
+from scoring.proof.quality import Quality, Skill, quality
+from scoring.proof.record import TOPS, record
 from scoring.published import Mix, Version, forget, go_back, versions
-from scoring.quality import Quality, Skill, quality
-from scoring.record import TOPS, record
 
 _HEARD = 3  # experts that are named
 models = typer.Typer(help="What was learned.", add_completion=False, invoke_without_command=True)

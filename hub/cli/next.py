@@ -22,9 +22,9 @@ from hub.success.next.declared import load as load_actions
 from hub.success.next.evaluating import Estimate, Judged, judge
 from hub.success.next.proposing import HeldError, Next
 from hub.success.next.record import Proposal
+from scoring.experts.seating import seated
 from scoring.loading import load as load_config
 from scoring.scorers import Scorers
-from scoring.seating import seated
 
 Who = Annotated[
     str | None, typer.Argument(help="Our id, any vendor's reference (zendesk:organization:42), or the name.")

@@ -12,7 +12,7 @@ from hub.cli import context
 from hub.cli.output import Json, answer, plain, print_json, print_table
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError
-from scoring.seating import OURS
+from scoring.experts.seating import OURS
 
 
 def list_plugins(*, as_json: Json = False) -> None:

@@ -13,9 +13,9 @@ from hub.cli.output import Json, Styled, answer, band, plain, print_json, print_
 from hub.sdk.errors import ConfigError
 from hub.store.questions.paging import CursorError
 from hub.web import words
-from scoring.asked import pairs
-from scoring.entries import Change
-from scoring.what_if import Question
+from scoring.explaining.asked import pairs
+from scoring.explaining.entries import Change
+from scoring.explaining.what_if import Question
 
 _NAMED = 3  # shares and causes of a line
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from hub.store import schema
 from scoring.lessons import MIX
 from scoring.model import CARD
-from scoring.quality import quality
+from scoring.proof.quality import quality
 
 if TYPE_CHECKING:
     from hub.demo.inbox import Inbox

@@ -17,13 +17,13 @@ from hub.store import schema
 from hub.success.past import PastFalls
 from scoring.archive import forgotten
 from scoring.config import Config
+from scoring.experts.seating import seated
 from scoring.measures import MeasureSet
 from scoring.merges import Merges
 from scoring.outcome import MOST_PENDING
 from scoring.proof.backtest import Backtest, Replay, backtest
 from scoring.proof.prequential import moments
 from scoring.proof.story import Story, Told
-from scoring.seating import seated
 
 MOST_TICKS: Final = 5_000
 READING: Final = "reading"

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from hub.store.questions.paging import CursorError
 from hub.web.page import Site
 from hub.web.refusal import RefusedError
-from scoring.answers import Answers, NoHealthError
-from scoring.asked import pairs, where
-from scoring.periods import period
-from scoring.what_if import AskedWrongError
+from scoring.explaining.answers import Answers, NoHealthError
+from scoring.explaining.asked import pairs, where
+from scoring.explaining.periods import period
+from scoring.explaining.what_if import AskedWrongError
 
 SINCE: Final = "7d"
 

@@ -18,10 +18,10 @@ from hub.store.heartbeats import Process
 from hub.store.live import Live
 from hub.store.questions.tree import Rollup
 from hub.success.next.proposing import Next
-from scoring.answers import Answers
 from scoring.config import Config
+from scoring.experts.guests import Panel
+from scoring.explaining.answers import Answers
 from scoring.growth import Outlook
-from scoring.guests import Panel
 from scoring.overrides import Override
 from scoring.sources import Told
 

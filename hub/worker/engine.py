@@ -39,10 +39,10 @@ from hub.worker.pruning import Due, Pruning
 from hub.worker.roles import INGEST, LEARNER, SCORING, SINKS, SUCCESS, UP, Role
 from hub.worker.valuing import VALUING, Appraising
 from scoring import archive
+from scoring.experts.seating import seated
 from scoring.ledger import Ledger
 from scoring.loading import load as load_config
 from scoring.rescore import Rescore
-from scoring.seating import seated
 from scoring.tutoring import Tutor
 from scoring.value.settings import load as load_valuing
 from sinks.alerts import AlertsOutbox

@@ -20,8 +20,8 @@ from hub.success.next.proposing import Next
 from hub.web import processes
 from hub.web.context import Context, Halt, Listening, Plugin
 from hub.worker.pace import Pace
-from scoring.answers import Answers
-from scoring.explain import Explanation, explain
+from scoring.explaining.answers import Answers
+from scoring.explaining.explain import Explanation, explain
 from scoring.families.by_hand import OURS
 from scoring.scorers import Scorers
 

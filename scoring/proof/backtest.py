@@ -18,7 +18,7 @@ from scoring.bands import BANDS, LEFT
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
-from scoring.guests import Panel
+from scoring.experts.guests import Panel
 from scoring.lessons import MIX
 from scoring.model import missing
 from scoring.outcome import Outcome

@@ -19,9 +19,9 @@ from scoring.bands import NO_BAND
 from scoring.batch import Integers
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.experts.guests import Panel
 from scoring.features import feature_names
 from scoring.growth import GROWS, GROWS_RAW
-from scoring.guests import Panel
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
 from scoring.model import EXPERTS, HALFWAY, Model, fresh, lineup, missing, segments

@@ -6,8 +6,9 @@ are gamma distributed among customers (`r`, `alpha`), chances beta (`a`, `b`). A
 a customer came back (`x`), when last (`t_x`) and how long it has been one (`T`), the last two counted from its first
 time.
 
-`scoring.rhythm` has the same model as an expert for risk: there its numbers learn from what became of customers, one
-horizon ahead; here they are those that make the past likeliest, since what is wanted is a count over any time.
+`scoring.experts.rhythm` has the same model as an expert for risk: there its numbers learn from what became of
+customers, one horizon ahead; here they are those that make the past likeliest, since what is wanted is a count over
+any time.
 """
 
 from __future__ import annotations

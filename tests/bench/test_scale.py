@@ -14,7 +14,7 @@ from hub.settings import Settings
 from hub.store import schema
 from hub.store.database import Database
 from hub.streams.topics import partition_of
-from scoring.explain import explain
+from scoring.explaining.explain import explain
 from scoring.loading import load
 from scoring.scorers import Scorers
 

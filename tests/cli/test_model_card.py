@@ -6,7 +6,7 @@ import pytest
 
 from hub import settings as settings_of
 from hub.store.database import Database
-from scoring.quality import quality
+from scoring.proof.quality import quality
 from tests.e2e.kit import document, pulsehub
 from tests.engines import engine, url  # noqa: F401 - a fixture
 from tests.web import companies

@@ -18,7 +18,7 @@ from hub.settings import SHORTEST_KEY
 from hub.streams import topics
 from hub.web.words import BAND_WORDS
 from scoring.config import Measure
-from scoring.guests import A_CUSTOMER, PATIENCE
+from scoring.experts.guests import A_CUSTOMER, PATIENCE
 from scoring.loading import load
 from scoring.model import fresh
 from scoring.model import trust as trust_of

@@ -4,8 +4,8 @@ import pytest
 
 from hub import ConfigError
 from scoring.clock import DAY
+from scoring.experts.rhythm import past
 from scoring.proof.suggest import Fact, suggested
-from scoring.rhythm import past
 
 
 def test_what_is_suggested_follows_from_the_horizon_and_the_kinds_alone():

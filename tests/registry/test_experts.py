@@ -9,7 +9,7 @@ import pytest
 
 from hub.registry import Registry
 from hub.sealing import Seal
-from scoring.seating import OURS, seated
+from scoring.experts.seating import OURS, seated
 
 EXPERT = """
 import hub

@@ -11,10 +11,10 @@ from hypothesis.extra import numpy as hnp
 
 from scoring.arrays import Codes, Floats
 from scoring.config import Config
+from scoring.experts.mixture import LIMIT, Mixture
 from scoring.features import feature_names
 from scoring.learning import taught
 from scoring.lessons import MIX, Lessons
-from scoring.mixture import LIMIT, Mixture
 from scoring.model import EXPERTS, HALFWAY, Model, fresh
 from scoring.scorer import Scorer, Scores
 

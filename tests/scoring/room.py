@@ -19,7 +19,7 @@ from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec, partition_of
 from scoring.accounts import measures_of, stored
 from scoring.clock import DAY, Clock
 from scoring.config import Config
-from scoring.guests import Panel
+from scoring.experts.guests import Panel
 from scoring.ledger import Ledger
 from scoring.loading import load
 from scoring.model import Model, encode, fresh

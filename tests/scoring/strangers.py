@@ -12,7 +12,7 @@ import numpy as np
 from hub.registry import Offered
 from hub.sdk.experts import MOST_STATE
 from hub.sealing import Seal
-from scoring.guests import Panel
+from scoring.experts.guests import Panel
 
 KEY = "k" * 32
 

@@ -9,10 +9,10 @@ from sqlalchemy import delete, select, update
 
 from hub.store import schema
 from hub.store.questions.paging import CursorError
-from scoring.answers import Answers, NoHealthError
-from scoring.asked import goal_of, where
 from scoring.clock import DAY
-from scoring.what_if import AskedWrongError, Question
+from scoring.explaining.answers import Answers, NoHealthError
+from scoring.explaining.asked import goal_of, where
+from scoring.explaining.what_if import AskedWrongError, Question
 from tests.scoring.room import START, Room, event
 
 pytestmark = pytest.mark.usefixtures("engine")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scoring.arrays import expit, logit
-from scoring.bayes import fresh
+from scoring.experts.bayes import fresh
 
 NAMES = ("logins", "silence", "logins?", "silence?")
 

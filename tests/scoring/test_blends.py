@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring import hazard
 from scoring.arrays import expit
-from scoring.blends import SPREAD, STRENGTH, Blends
 from scoring.config import Config
+from scoring.experts import hazard
+from scoring.experts.blends import SPREAD, STRENGTH, Blends
+from scoring.experts.mixture import Mixture, log_losses, mixed
 from scoring.learning import taught
 from scoring.lessons import NOBODY_KNOWS, Lessons
 from scoring.loading import load
-from scoring.mixture import Mixture, log_losses, mixed
 from scoring.model import EXPERTS, HAZARD, decode, encode, fresh, segments
 from scoring.scorer import Scorer
 from tests.scoring.judging import MEASURES, SCORECARD, any_values, config, customers, experienced, lessons

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.calibration import Platt
+from scoring.experts.calibration import Platt
 
 
 def _world(n, scale, shift, zero=-1.0, seed=0):

@@ -11,9 +11,9 @@ from sqlalchemy import insert
 
 from hub.store import schema
 from hub.store.questions import operation
-from scoring import drift
 from scoring.clock import DAY
-from scoring.drift import LEAST, Drift, Told, Watch
+from scoring.experts import drift
+from scoring.experts.drift import LEAST, Drift, Told, Watch
 from scoring.learner import Learner, columns
 from scoring.learning import taught
 from scoring.lessons import Lessons

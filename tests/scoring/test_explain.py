@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from hub.store import schema
 from scoring.clock import DAY
-from scoring.explain import explain
+from scoring.explaining.explain import explain
 from scoring.scorers import Scorers
 from tests.scoring.room import START, Room, event
 

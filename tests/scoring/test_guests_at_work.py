@@ -10,8 +10,8 @@ from sqlalchemy import select
 from hub.store import schema
 from hub.streams.room import Record
 from scoring.clock import DAY
-from scoring.explain import explain
-from scoring.guests import Panel
+from scoring.experts.guests import Panel
+from scoring.explaining.explain import explain
 from scoring.learner import Learner
 from scoring.model import EXPERTS, decode, fresh
 from scoring.scorers import Scorers

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.arrays import expit
-from scoring.bayes import Bayes
 from scoring.config import Measure
-from scoring.hazard import Hazard, exposures, fresh, leanings, renewal
-from scoring.posterior import Posterior
+from scoring.experts.bayes import Bayes
+from scoring.experts.hazard import Hazard, exposures, fresh, leanings, renewal
+from scoring.experts.posterior import Posterior
 
 HORIZON = 60.0
 days = st.one_of(st.floats(-4000, 4000), st.floats(allow_nan=False), st.just(math.nan))

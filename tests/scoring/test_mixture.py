@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.mixture import LIMIT, SHARE, SPAN, Mixture, log_losses
+from scoring.experts.mixture import LIMIT, SHARE, SPAN, Mixture, log_losses
 from tests.scoring.judging import mixed
 
 NAMES = ("card", "sgd", "base")

@@ -9,7 +9,7 @@ import pytest
 from scoring.arrays import expit
 from scoring.learning import opinions, taught
 from scoring.model import ENOUGH, EXPERTS, Missing, decode, encode, fresh, weight_of
-from scoring.quality import area
+from scoring.proof.quality import area
 from scoring.scorer import Scorer
 from tests.scoring.judging import SCORECARD, config, customers, experienced, judge, leaving, lessons, outcomes
 

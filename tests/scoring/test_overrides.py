@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hub.store import schema
 from scoring.clock import DAY
-from scoring.explain import explain
+from scoring.explaining.explain import explain
 from scoring.loading import load
 from scoring.measures import MeasureSet
 from scoring.overrides import Override, current, event, history, rows

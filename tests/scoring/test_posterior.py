@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.arrays import expit
-from scoring.posterior import Posterior, learned
+from scoring.experts.posterior import Posterior, learned
 
 
 def _world(n, weights, seed=0):

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from hub.store import schema
 from hub.store.database import Database
 from scoring.model import ENOUGH, Missing, encode, fresh
-from scoring.quality import area, judge, quality, within
+from scoring.proof.quality import area, judge, quality, within
 from tests.engines import url
 from tests.scoring.judging import config
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from hub.cli.importing import judgement
-from scoring.quality import judge
+from scoring.proof.quality import judge
 
 
 def _judged(mix, card, lost):

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.bands import BANDS
+from scoring.explaining.levers import follow, levers
+from scoring.explaining.reach import GOALS, reach
 from scoring.families.segments import DEFAULT
-from scoring.levers import follow, levers
-from scoring.reach import GOALS, reach
 from scoring.scorer import Scorer
 from scoring.standing import Standing
 from tests.scoring.judging import MEASURES, config, experienced

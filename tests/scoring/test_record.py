@@ -11,12 +11,12 @@ from sqlalchemy import insert
 from hub.store import schema
 from hub.store.database import Database
 from scoring.lessons import MIX
-from scoring.losses import Ends, ends
 from scoring.model import Missing
-from scoring.model_card import card, document
-from scoring.quality import quality
-from scoring.record import record, share_between
-from scoring.visiting import visits
+from scoring.proof.losses import Ends, ends
+from scoring.proof.model_card import card, document
+from scoring.proof.quality import quality
+from scoring.proof.record import record, share_between
+from scoring.proof.visiting import visits
 from tests.engines import url
 from tests.scoring.judging import config
 

@@ -14,7 +14,7 @@ from scoring import folds
 from scoring.accounts import measures_of, remember, stored
 from scoring.clock import DAY
 from scoring.config import Config
-from scoring.explain import explain
+from scoring.explaining.explain import explain
 from scoring.loading import load
 from scoring.restating import behind
 from scoring.rows import FOLDS, Layout

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from scoring.arrays import expit
 from scoring.config import Measure
+from scoring.experts.rhythm import Past, Rhythm, history, past
 from scoring.outcome import Outcome
-from scoring.rhythm import Past, Rhythm, history, past
 
 DAY = 86_400.0
 ORDERS = {"kinds": ["invoice.paid"], "dimension": "any", "label": "{n}", "direction": "up"}

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from river import checks, datasets, evaluate, linear_model, metrics, optim, preprocessing
 
 from scoring.arrays import expit
+from scoring.experts.risk import REGRESSIONS, RIVERS, Regressions, apply, fresh
+from scoring.experts.scaling import CLIP, Scaling
 from scoring.features import feature_names, features
-from scoring.risk import REGRESSIONS, RIVERS, Regressions, apply, fresh
-from scoring.scaling import CLIP, Scaling
 from scoring.teaching import PORTION, Regression, Teacher
 
 NAMES = feature_names(["logins", "mrr", "seats"])

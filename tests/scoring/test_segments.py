@@ -13,7 +13,7 @@ from sqlalchemy import select
 from hub.store import schema
 from hub.streams.room import Record
 from scoring.config import Config
-from scoring.explain import explain
+from scoring.explaining.explain import explain
 from scoring.families.segments import DEFAULT
 from scoring.learner import Learner
 from scoring.loading import load

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scoring.bands import BANDS
+from scoring.experts.recency import sign_of_life
 from scoring.loading import load
-from scoring.recency import sign_of_life
 from scoring.scorer import Scorer
 from tests.scoring.judging import judge
 

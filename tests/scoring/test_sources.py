@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from hub.store import schema
 from scoring.clock import DAY
-from scoring.explain import explain
+from scoring.explaining.explain import explain
 from scoring.sources import Heard, stale, told
 from tests.scoring.room import START, Room, event
 

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import delete, insert
 
 from hub.store import schema
-from scoring.drift import Alarm
+from scoring.experts.drift import Alarm
 from scoring.learner import columns
 from scoring.loading import load
 from scoring.model import DRAFT, EXPERTS, fresh

@@ -13,7 +13,7 @@ from hub.success.next.declared import load as load_actions
 from hub.success.next.proposing import Next
 from hub.web.app import create_app
 from hub.web.context import Context, Halt, Listening, Plugin
-from scoring.answers import Answers
+from scoring.explaining.answers import Answers
 from scoring.loading import load
 from tests.web import companies
 from tests.web.learned import learn

@@ -14,7 +14,7 @@ from hub.web.svg.spark import spark
 from hub.web.svg.strip import strip
 from hub.web.svg.trail import trail
 from hub.web.svg.way import Column, Stop, way, way_down
-from scoring.record import Group
+from scoring.proof.record import Group
 
 HOSTILE = "<script>alert(1)</script>\"' & \u202e"
 health = st.floats(0, 100)

@@ -14,11 +14,11 @@ from hub.sealing import Seal
 from hub.settings import Settings
 from hub.store import schema
 from hub.store.database import Database, look
+from scoring.experts.guests import Panel
+from scoring.experts.seating import seated
 from scoring.features import feature_names, features
-from scoring.guests import Panel
 from scoring.loading import load as load_config
 from scoring.model import Model, newest
-from scoring.seating import seated
 
 
 def experts(settings: Settings) -> Iterator[Check]:

@@ -20,7 +20,7 @@ from hub.sdk.errors import ConfigError
 from hub.settings import Settings
 from hub.streams.topics import DAY, EVENTS
 from hub.web.listen import SHORT
-from scoring.seating import OURS
+from scoring.experts.seating import OURS
 
 _STANDS_ON: Final = ("faust-streaming", "sqlalchemy", "aiokafka", "psycopg", "redis", "river", "numpy")
 

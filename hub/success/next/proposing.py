@@ -15,7 +15,7 @@ from hub.success.next.declared import Action, Actions
 from hub.success.next.record import Proposal
 from scoring.conditions import condition
 from scoring.config import Config
-from scoring.explain import Explanation, explain
+from scoring.explaining.explain import Explanation, explain
 from scoring.scorers import Scorers
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 from hub.sdk.health import Band
 from hub.web.api.shapes import DriverOut
 from hub.web.words import iso
-from scoring.answers import Outcome, Reached, Step, Supposed
-from scoring.entries import Cause, Change
-from scoring.moved import Book, Moved, Mover, Some
-from scoring.why import By, Share
+from scoring.explaining.answers import Outcome, Reached, Step, Supposed
+from scoring.explaining.entries import Cause, Change
+from scoring.explaining.moved import Book, Moved, Mover, Some
+from scoring.explaining.why import By, Share
 
 
 class _Told(BaseModel):

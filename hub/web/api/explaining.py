@@ -11,8 +11,8 @@ from hub.web.api import explained, shapes
 from hub.web.api.parameters import Cursor, Limit, Reference
 from hub.web.page import Site
 from hub.web.pages.account import find
-from scoring.asked import goal_of
-from scoring.what_if import Question
+from scoring.explaining.asked import goal_of
+from scoring.explaining.what_if import Question
 
 _When = Query(max_length=60, description="monday, yesterday, 7d, 2026-03-01, 2026-03-01T10:00Z (UTC)")
 Since = Annotated[str, _When]

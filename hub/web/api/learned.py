@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from hub.web.api import shapes
 from hub.web.page import Site
 from hub.web.pages import models
-from scoring.model_card import document
+from scoring.proof.model_card import document
 
 
 def router(site: Site) -> APIRouter:

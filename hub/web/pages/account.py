@@ -20,8 +20,8 @@ from hub.web.svg.bars import bars
 from hub.web.svg.course import Mark, Point, choose, course
 from hub.web.trust import trust
 from hub.web.words import DAY
+from scoring.explaining.why import BECAUSE
 from scoring.value.told import told
-from scoring.why import BECAUSE
 
 TABS: Final = (
     ("timeline", "Timeline"),

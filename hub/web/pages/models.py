@@ -13,10 +13,10 @@ from hub.web.svg.calibration import calibration
 from hub.web.svg.months import Step, months
 from hub.web.svg.trail import trail
 from scoring.config import Config
-from scoring.drift import Alarm
+from scoring.experts.drift import Alarm
 from scoring.lessons import MIX
-from scoring.model_card import WORDS, card, lacking
-from scoring.record import TOPS, Expert, Month, Record, record
+from scoring.proof.model_card import WORDS, card, lacking
+from scoring.proof.record import TOPS, Expert, Month, Record, record
 
 USUAL: Final = 20
 MOST: Final = 1_000

@@ -14,10 +14,10 @@ from hub.web.pages.account import find
 from hub.web.refusal import RefusedError
 from hub.web.svg.bars import bars
 from hub.web.words import signed
-from scoring.asked import pairs, where
-from scoring.moved import Book, Part
-from scoring.what_if import AskedWrongError
-from scoring.why import BECAUSE, Share
+from scoring.explaining.asked import pairs, where
+from scoring.explaining.moved import Book, Part
+from scoring.explaining.what_if import AskedWrongError
+from scoring.explaining.why import BECAUSE, Share
 
 PERIODS: Final = (("today", "Today"), ("yesterday", "Since yesterday"), ("monday", "Since Monday"), ("7d", "7 days"),
                   ("30d", "30 days"), ("90d", "90 days"))  # fmt: skip

@@ -15,11 +15,11 @@ from hub.web import asking
 from hub.web.page import Asked, Page, Site
 from hub.web.pages.account import find
 from hub.web.svg.bars import bars
-from scoring.answers import Answers, Dial, Outcome, Supposed
-from scoring.asked import goal_of
-from scoring.reach import GOALS
-from scoring.what_if import MOST_EVENTS, AskedWrongError, Question
-from scoring.why import BECAUSE
+from scoring.explaining.answers import Answers, Dial, Outcome, Supposed
+from scoring.explaining.asked import goal_of
+from scoring.explaining.reach import GOALS
+from scoring.explaining.what_if import MOST_EVENTS, AskedWrongError, Question
+from scoring.explaining.why import BECAUSE
 
 _PREFIX: Final = "m."
 _SHOWN: Final = 10

@@ -16,7 +16,7 @@ _STEPS: Final = 4
 
 
 class Group(Protocol):
-    """Predictions that lie near each other; `scoring.record.Group` is one."""
+    """Predictions that lie near each other; `scoring.proof.record.Group` is one."""
 
     @property
     def said(self) -> float:

@@ -11,7 +11,7 @@ from hub.store import schema
 from hub.success.next import proposing, record
 from hub.success.next.declared import Action, Actions, load
 from hub.success.next.proposing import HeldError, Next
-from scoring.explain import Explanation, Reading
+from scoring.explaining.explain import Explanation, Reading
 from scoring.loading import load as load_config
 from scoring.sources import Told
 

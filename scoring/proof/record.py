@@ -1,9 +1,10 @@
 """The track record of an installation's models: whether what was predicted came true, and what a visit was worth.
 
-Everything is of predictions made a whole horizon before anyone knew (`scoring.quality`), of the labels that compare
-fairly. A figure for which labels do not suffice is None. Intervals count customers, not labels: a mean's variance is
-that of the sums by customer (the cluster-robust one; Liang and Zeger 1986), and a share's interval is Wilson's (1927)
-with the number of labels that would have had that variance, had they been independent (Korn and Graubard 1998).
+Everything is of predictions made a whole horizon before anyone knew (`scoring.proof.quality`), of the labels that
+compare fairly. A figure for which labels do not suffice is None. Intervals count customers, not labels: a mean's
+variance is that of the sums by customer (the cluster-robust one; Liang and Zeger 1986), and a share's interval is
+Wilson's (1927) with the number of labels that would have had that variance, had they been independent (Korn and Graubard
+1998).
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from scoring.arrays import Floats, Mask
 from scoring.batch import Integers
 from scoring.config import Config
 from scoring.lessons import MIX
-from scoring.losses import ends
 from scoring.model import CARD, Missing, missing, newest
 from scoring.proof.growing import Growing, kept
+from scoring.proof.losses import ends
+from scoring.proof.quality import Quality, area, judge
+from scoring.proof.visiting import Visits, visits
 from scoring.published import Version, versions
-from scoring.quality import Quality, area, judge
-from scoring.visiting import Visits, visits
 
 _NEWEST: Final = 50_000
 _GROUPS: Final = 10
@@ -113,7 +114,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """All of it.
 
     Attributes:
-        quality: as `scoring.quality` judges; its figures are those of `experts`.
+        quality: as `scoring.proof.quality` judges; its figures are those of `experts`.
         listened: whether the labels judged are those predicted since the models are listened to (`quality.heard`); else
             all there are (`quality.skills`).
         judged: how many those are.
@@ -303,7 +304,7 @@ def _experts(fair: _Labels, weights: dict[str, float]) -> list[Expert]:
 
 
 def losses(chances: Floats, lost: Mask) -> Floats:
-    """(n,) log losses in nats, with the bounds of `scoring.quality`."""
+    """(n,) log losses in nats, with the bounds of `scoring.proof.quality`."""
     sure = np.clip(chances, _SURE, 1.0 - _SURE)
     found: Floats = -np.log(np.where(lost, sure, 1.0 - sure))
     return found
@@ -326,7 +327,7 @@ def _spread(value: float, deviation: float, least: float, most: float) -> Spread
 
 
 def _weekly(those: _Labels, name: str) -> Spread | None:
-    """AUC within weeks, weighed as `scoring.quality.within` does, and its interval."""
+    """AUC within weeks, weighed as `scoring.proof.quality.within` does, and its interval."""
     chances, lost, shares = those.said[name], those.lost, np.zeros(len(those.lost))
     total = auc = 0.0
     for week in np.unique(those.weeks):

@@ -8,7 +8,7 @@ import numpy as np
 from scoring.arrays import Floats
 from scoring.batch import Integers
 from scoring.clock import DAY
-from scoring.losses import Ends
+from scoring.proof.losses import Ends
 
 
 class Visits(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,8 +16,8 @@ from scoring.clock import DAY
 from scoring.config import Config
 from scoring.lessons import MIX
 from scoring.model import Missing
-from scoring.quality import Segment
-from scoring.record import Expert, Record, Spread
+from scoring.proof.quality import Segment
+from scoring.proof.record import Expert, Record, Spread
 
 WORDS: Final = {
     MIX: "what is shown",

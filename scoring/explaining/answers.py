@@ -19,18 +19,18 @@ from scoring.arrays import Floats
 from scoring.bands import BANDS
 from scoring.config import Config, Measure
 from scoring.drivers import words
-from scoring.entries import Change, ledger
+from scoring.explaining.entries import Change, ledger
+from scoring.explaining.history import Compared, Judges
+from scoring.explaining.levers import levers
+from scoring.explaining.moved import Book, Moved, account_moved, book_moved
+from scoring.explaining.reach import GOALS, Way, reach
+from scoring.explaining.what_if import AskedWrongError, Question, known_kinds, suppose
+from scoring.explaining.why import Share, plain, told
 from scoring.families.days import ACTIVE
-from scoring.history import Compared, Judges
-from scoring.levers import levers
-from scoring.moved import Book, Moved, account_moved, book_moved
 from scoring.moves import Moments, Read, between
-from scoring.reach import GOALS, Way, reach
 from scoring.scorer import Scorer, Scores
 from scoring.scorers import Scorers
 from scoring.standing import Standing, stand
-from scoring.what_if import AskedWrongError, Question, known_kinds, suppose
-from scoring.why import Share, plain, told
 
 _SAME: Final = 1e-9
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from scoring.config import Config, Measure
 from scoring.drivers import CAP, FLOOR, OVERRIDE, part_in_words, words
-from scoring.history import Compared
+from scoring.explaining.history import Compared
 from scoring.moves import MODEL, REST, SCORECARD, Moments
 
 By = Literal["events", "time", "model", "scorecard", "limit", "person", "mixture", "several"]

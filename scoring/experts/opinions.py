@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoring import rhythm, risk
 from scoring.arrays import Codes, Floats, logit
-from scoring.calibration import Platt
 from scoring.cards import Cards
 from scoring.config import Config
+from scoring.experts import rhythm, risk
+from scoring.experts.calibration import Platt
+from scoring.experts.listening import Listening, Table
+from scoring.experts.recency import center, sign_of_life
+from scoring.experts.scaling import standardized
 from scoring.features import feature_names
-from scoring.listening import Listening, Table
 from scoring.model import (
     BASE_RATE,
     CARD,
@@ -24,8 +26,6 @@ from scoring.model import (
     RHYTHM,
     Model,
 )
-from scoring.recency import center, sign_of_life
-from scoring.scaling import standardized
 
 _FIRST = EXPERTS.index(risk.REGRESSIONS[0])
 _REGRESSIONS = slice(_FIRST, _FIRST + len(risk.REGRESSIONS))

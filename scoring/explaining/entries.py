@@ -16,9 +16,9 @@ from hub.store.questions import account as of_account
 from hub.store.questions import changes
 from hub.store.questions.changes import Kept
 from scoring.config import Config
-from scoring.history import Judges, compare, message
+from scoring.explaining.history import Judges, compare, message
+from scoring.explaining.why import Share, told
 from scoring.moves import REST
-from scoring.why import Share, told
 
 _MOST_KINDS: Final = 5_000  # events looked through to tell what moved by itself
 _SAID: Final = 280

@@ -18,7 +18,7 @@ from hub import Band
 from scoring.arrays import Floats
 from scoring.bands import BANDS
 from scoring.config import Config
-from scoring.levers import Lever, follow, levers
+from scoring.explaining.levers import Lever, follow, levers
 from scoring.scorer import Scores
 from scoring.standing import Standing
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from scoring.arrays import Floats, Mask
 from scoring.config import Measure
+from scoring.experts.posterior import Posterior, learned
 from scoring.outcome import Outcome
-from scoring.posterior import Posterior, learned
 
 _DAY: Final = 86_400.0
 _PRIOR: Final = np.array([0.0, 0.0, math.log(0.5), math.log(2.0), 0.0, 0.0])

@@ -16,10 +16,10 @@ from hub.store.questions import changes
 from hub.store.questions.changes import Ends, Kept
 from scoring.arrays import Floats
 from scoring.config import Config
-from scoring.history import Compared, Judges, compare, moment
+from scoring.explaining.history import Compared, Judges, compare, moment
+from scoring.explaining.why import Share, title, told
 from scoring.moves import Moments, between
 from scoring.standing import Standing
-from scoring.why import Share, title, told
 
 _LEFT: Final = "left"
 _SHOWN: Final = 0.05  # points; who moved less is counted to have customers

@@ -9,17 +9,17 @@ from typing import Final
 
 import numpy as np
 
-from scoring import hazard
 from scoring.arrays import Floats, expit
 from scoring.clock import DAY
 from scoring.config import Config
 from scoring.drivers import GUEST
+from scoring.experts import hazard
+from scoring.experts.guests import Panel, Seat
+from scoring.experts.listening import Listening
+from scoring.experts.mixture import LIMIT
+from scoring.experts.risk import Applied
 from scoring.features import feature_names
-from scoring.guests import Panel, Seat
-from scoring.listening import Listening
-from scoring.mixture import LIMIT
 from scoring.model import HAZARD, Model
-from scoring.risk import Applied
 
 _SAME: Final = 1e-6  # log odds; nearer than this a leaning is worth nothing
 

@@ -1,4 +1,4 @@
-"""Three logistic regressions that never stop learning: River teaches two (`scoring.teaching`), and `scoring.bayes`.
+"""Three logistic regressions that never stop learning, two of River (`scoring.teaching`) and `scoring.experts.bayes`.
 
 All read the same standardized features and differ in how they step: `sgd` follows what is new, `adagrad` settles, and
 `bayes` steps as far as the evidence reaches. Here they are laid out for NumPy to apply. For River's, rare
@@ -20,10 +20,10 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from scoring import bayes
 from scoring.arrays import Floats, logit
-from scoring.bayes import Bayes
-from scoring.scaling import Scaling, standardized
+from scoring.experts import bayes
+from scoring.experts.bayes import Bayes
+from scoring.experts.scaling import Scaling, standardized
 
 _MOST_WEIGHT: Final = 10.0
 RIVERS: Final = ("sgd", "adagrad")
@@ -79,7 +79,7 @@ class Applied:
     intercepts: Floats
 
     def standardize(self, features: Floats) -> Floats:
-        """(n, 2M) as the regressions read them; see `scoring.scaling.standardized`."""
+        """(n, 2M) as the regressions read them; see `scoring.experts.scaling.standardized`."""
         return standardized(features, self.means, self.scales)
 
 

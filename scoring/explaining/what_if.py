@@ -23,8 +23,8 @@ from scoring import archive
 from scoring.arrays import Floats
 from scoring.config import Measure
 from scoring.entities import KINDS, Things
+from scoring.explaining.levers import follow
 from scoring.families.days import ACTIVE
-from scoring.levers import follow
 from scoring.measures import MeasureSet
 from scoring.standing import Standing
 

@@ -11,7 +11,7 @@ beyond the whole's. Nothing jumps at any label, and what other segments do to th
 How many leave: no expert knows of segments, so where two that measure the same lose customers at different rates, all
 experts are wrong by the same log odds. That `level` is added to the mix. It is believed to lie within `SPREAD` of none
 and gives way to evidence (a normal prior, as empirical Bayes' shrinkage has it, with the spread given; Laplace's
-approximation of `scoring.posterior`).
+approximation of `scoring.experts.posterior`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 
 from scoring.arrays import Floats, Mask
-from scoring.mixture import Mixture, mixed
-from scoring.posterior import learned
+from scoring.experts.mixture import Mixture, mixed
+from scoring.experts.posterior import learned
 
 STRENGTH: Final = 100.0
 """Labels at which a segment is believed as much as the whole: as many as suffice for the whole to be listened to."""
@@ -39,7 +39,7 @@ class Blend(msgspec.Struct):
         weights: its own, of `Blends.experts`, as 8-byte floats; travels as base64.
         labels: how many it learned from.
         seen: the same by weight, with old ones fading.
-        gap: of its mixture, see `scoring.mixture.Mixture`.
+        gap: of its mixture, see `scoring.experts.mixture.Mixture`.
         level: log odds that are added to the mix.
         certainty: 1 / variance of that.
     """

@@ -2,7 +2,7 @@
 
 Whoever will be lost within 60 days is often silent, or gone, after 30. A label of half the horizon matures in half the
 time, so a young installation learns sooner, and a change of season is seen while it happens. How much of it holds for
-the whole horizon is learned, too (`scoring.calibration`), from predictions that were made before either was known.
+the whole horizon is learned, too (`scoring.experts.calibration`), from predictions made before either was known.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from scoring import bayes
 from scoring.arrays import Floats, logit
-from scoring.bayes import Bayes
-from scoring.scaling import Scaling
+from scoring.experts import bayes
+from scoring.experts.bayes import Bayes
+from scoring.experts.scaling import Scaling
 
 
 class Proxy(msgspec.Struct):

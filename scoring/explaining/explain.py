@@ -17,12 +17,12 @@ from hub.store.questions.tree import Rollup, rollup
 from scoring.accounts import measures_of
 from scoring.config import Config, Measure
 from scoring.drivers import part_in_words, words
+from scoring.explaining.why import counts
 from scoring.growth import Outlook
 from scoring.overrides import Override, current
 from scoring.scorers import Scorers
 from scoring.sources import Told, told
 from scoring.standing import stand
-from scoring.why import counts
 
 _REASONS: Final = 6  # why it may pay more
 

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from hub import Band
 from hub.store.questions import changes
-from scoring.reach import GOALS
-from scoring.what_if import AskedWrongError
+from scoring.explaining.reach import GOALS
+from scoring.explaining.what_if import AskedWrongError
 
 _LISTED: Final = 12
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from scoring.arrays import Floats, Mask
-from scoring.posterior import Posterior, learned
+from scoring.experts.posterior import Posterior, learned
 
 _DOUBT: Final = 25.0
 """1 / variance of a weight before any label: by one standard deviation a measure moves the odds by a fifth or so."""

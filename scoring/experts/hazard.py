@@ -11,7 +11,7 @@ with the loss of the customer with the chance
 which is the complementary log-log link (Prentice and Gloeckler 1978): what it says of a span does not depend on how
 long anybody was looked at, so that one label, which only tells that a customer was lost somewhere within a horizon,
 teaches all the spans that the horizon crosses. A span of which little is known stands at the level of all
-(`scoring.posterior`), and the level begins with the base rate.
+(`scoring.experts.posterior`), and the level begins with the base rate.
 
 Whoever leans to leave by all else has all hazards multiplied (proportional hazards; Cox 1972): an unhappy customer and
 a contract that ends hurt together as they do not apart, which no sum over measures can say. How far one leans is what
@@ -28,10 +28,10 @@ import msgspec
 import numpy as np
 
 from scoring.arrays import Floats, Mask
-from scoring.bayes import Bayes
 from scoring.config import Measure
+from scoring.experts.bayes import Bayes
+from scoring.experts.posterior import Posterior, learned
 from scoring.features import UNKNOWN
-from scoring.posterior import Posterior, learned
 
 _EDGES: Final = np.array([-4.0, -2.0, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0])
 """Where spans meet, in horizons after the renewal."""

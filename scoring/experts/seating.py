@@ -6,7 +6,7 @@ from typing import Final
 
 from hub.registry import Registry
 from hub.sealing import Seal
-from scoring.guests import Panel
+from scoring.experts.guests import Panel
 from scoring.lessons import MIX
 from scoring.model import EXPERTS, HALFWAY, HAZARD
 
