@@ -3,8 +3,8 @@
 Everything is of predictions made a whole horizon before anyone knew (`scoring.proof.quality`), of the labels that
 compare fairly. A figure for which labels do not suffice is None. Intervals count customers, not labels: a mean's
 variance is that of the sums by customer (the cluster-robust one; Liang and Zeger 1986), and a share's interval is
-Wilson's (1927) with the number of labels that would have had that variance, had they been independent (Korn and Graubard
-1998).
+Wilson's (1927) with the number of labels that would have had that variance, had they been independent (Korn and
+Graubard 1998).
 """
 
 from __future__ import annotations
