@@ -108,9 +108,9 @@ def made_of(one: Worth, valuation: Valuation) -> str:
     if one.lacking:
         return f"not enough history: {one.lacking}"
     if one.how == "contract":
-        stays = 100.0 * (one.alive or 0.0)
+        stays = _share(one.alive or 0.0)
         return (
-            f"pays {one.mrr or 0.0:,.0f} {one.currency} a month; {stays:.0f} of 100 such customers stay for all of the "
+            f"pays {one.mrr or 0.0:,.0f} {one.currency} a month; {stays} of 100 such customers stay for all of the "
             f"{valuation.days:.0f} days"
         )
     last = "today" if one.since_last < 1.0 else f"{_number(int(one.since_last), 'day')} ago"
@@ -118,7 +118,7 @@ def made_of(one: Worth, valuation: Valuation) -> str:
     still = (
         "whether it still is a customer cannot be told from one purchase"
         if one.times == 1
-        else f"{100.0 * (one.alive or 0.0):.0f} % sure that it still is a customer"
+        else f"{_share(one.alive or 0.0)} % sure that it still is a customer"
     )
     more = f"{one.expected_times or 0.0:,.1f} more purchases of {one.each or 0.0:,.0f} {one.currency} each are expected"
     once = "; after one purchase that is mostly what customers like it do" if one.times == 1 else ""
@@ -181,6 +181,11 @@ def proven(learned: Learned, currency: str) -> Sequence[str]:
             f"{proof.error_naive:,.0f}."
         ),
     ]
+
+
+def _share(chance: float) -> str:
+    """In hundredths; nobody is ever all sure."""
+    return "over 99" if chance > 0.995 else f"{100.0 * chance:.0f}"  # noqa: PLR2004 - what would be rounded to all
 
 
 def _number(count: int, thing: str) -> str:
