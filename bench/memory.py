@@ -90,7 +90,7 @@ def _rows(numbers: range, state: bytes) -> Iterator[tuple[Any, ...]]:
     for number in numbers:
         account = account_of(number)
         partition = partition_of(account.encode(), _PARTITIONS)
-        yield (account, partition, state, now, now, 70.0, "steady", 0.02, None, 0)
+        yield (account, partition, state, now, now, 70.0, "steady", 0.02, None, 0, None)
 
 
 def _visit(database: Database, room: Rescore, numbers: range) -> None:

@@ -41,7 +41,7 @@ SLIPS = [
     (SCORECARD, "measure: usage_trend", "measure: usage_trendd", 8, "no measure usage_trendd", "write `usage_trend`"),
     (SCORECARD, "low: 0.4, ", "low: .nan, ", 8, "no number", "finite"),
     (SCORECARD, "low: 0.4, ", "", 8, "two different bounds", ""),
-    (SCORECARD, "steady: 60", "steady: 90", 53, "watch < steady < thriving", ""),
+    (SCORECARD, "steady: 60", "steady: 90", 58, "watch < steady < thriving", ""),
     (SCORECARD, "horizon: 60d", "horizon: soon", 48, "no length of time", "7d"),
     (SCORECARD, "horizon: 60d", "horizon: forever", 46, "must end some day", ""),
     (MEASURES, "family: count", "family: cuont", 10, "`cuont`", "write `count`"),
