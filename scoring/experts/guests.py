@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
@@ -203,22 +204,28 @@ class Seat:
         return None if self.out else self._one
 
 
+_Job = tuple[Callable[[], Any], SimpleQueue[tuple[bool, Any]]]
+
+
 class _Line:
     """A thread in which one expert does what it is asked, one thing after another."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._turn = threading.Lock()
-        self._asked: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[tuple[bool, Any]]]] = SimpleQueue()
+        self._asked: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._given_up = threading.Event()
         self._hung = ""
+        weakref.finalize(self, self._asked.put, None)  # whom nobody can ask any more needs no thread
 
     def call(self, work: Callable[[], T], patience: float) -> T:
         with self._turn:
             if self._hung:
                 raise UnfitError(self._hung)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=f"expert {self._name}", daemon=True)
+                wanted = (self._asked, self._given_up)
+                self._thread = threading.Thread(target=_serve, args=wanted, name=f"expert {self._name}", daemon=True)
                 self._thread.start()
             answer: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
             self._asked.put((work, answer))
@@ -228,6 +235,7 @@ class _Line:
                 self._hung = (
                     f"it took more than {patience:.1f} seconds and is left out until this process is started anew"
                 )
+                self._given_up.set()
                 _end(self._thread)
                 raise UnfitError(self._hung) from None
         if not good:
@@ -235,17 +243,26 @@ class _Line:
         done: T = found
         return done
 
-    def _run(self) -> None:
-        while True:
-            work, answer = self._asked.get()
-            try:
-                answer.put((True, work()))
-            except Exception as error:  # noqa: BLE001 - handed to whoever asked
-                answer.put((False, error))
-            except BaseException as error:  # noqa: BLE001 - it wants to end the program: it ends its thread's work
-                answer.put((False, UnfitError(f"{type(error).__name__}: {error}")))
-                if self._hung:
-                    return
+
+def _serve(asked: SimpleQueue[_Job | None], given_up: threading.Event) -> None:
+    """The thread's work. Between two jobs it holds on to nothing of theirs."""
+    while _done(asked.get(), given_up):
+        pass
+
+
+def _done(job: _Job | None, given_up: threading.Event) -> bool:
+    """Do a job; whether to wait for the next."""
+    if job is None:
+        return False
+    work, answer = job
+    try:
+        answer.put((True, work()))
+    except Exception as error:  # noqa: BLE001 - handed to whoever asked
+        answer.put((False, error))
+    except BaseException as error:  # noqa: BLE001 - it wants to end the program: it ends its thread's work
+        answer.put((False, UnfitError(f"{type(error).__name__}: {error}")))
+        return not given_up.is_set()
+    return True
 
 
 def _end(thread: threading.Thread) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import pickle
 import threading
@@ -331,3 +332,14 @@ def test_where_there_are_segments_too_drivers_sum_and_weights_are_theirs():
     assert np.abs(scores.base + scores.points.sum(axis=1) - scores.health).max() < 1e-9
     assert np.abs(scores.points[:, scores.names.index("expert:tally")]).max() > 0.1
     assert scores.health == pytest.approx(judge(Scorer(OURS, with_tally(), panel(Tally)), values).health, abs=1e-9)
+
+
+def test_the_thread_of_a_panel_that_is_gone_ends():
+    before = set(threading.enumerate())
+    ours = panel(Tally)
+    assert ours.call("tally", lambda: 1, 1) == 1
+    (thread,) = [one for one in threading.enumerate() if one not in before and one.name == "expert tally"]
+    del ours
+    gc.collect()
+    thread.join(10.0)
+    assert not thread.is_alive()
