@@ -49,7 +49,7 @@ def meta(database):
 
 
 def test_the_steps_lead_to_the_tables_that_programs_know(bare, database):
-    """Whoever changes hub/store/schema.py adds a step to hub/store/migrations, and the other way."""
+    """Whoever changes hub/store/schema adds a step to hub/store/migrations, and the other way."""
     with database.read() as connection:
         assert stepwise(bare) == tables(connection)
 

@@ -45,7 +45,7 @@ def make(folder: Path) -> dict[str, str]:
     for file, name in MESSAGES.items():
         _grow(folder / file, name)
     now = schema.VERSION + 1
-    _edit(folder / "hub/store/schema.py", rf"^VERSION = {schema.VERSION}\b", f"VERSION = {now}")
+    _edit(folder / "hub/store/schema/__init__.py", rf"^VERSION = {schema.VERSION}\b", f"VERSION = {now}")
     step = folder / f"hub/store/migrations/versions/step_{now:04}.py"
     step.write_text(STEP.format(now=now, before=schema.VERSION).lstrip())
     told = folder / f"pulsehub-{VERSION}.dist-info"
