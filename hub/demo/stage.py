@@ -118,15 +118,27 @@ class Stage:
     async def crisis(self) -> None:
         """Let those who are just holding on have a bad hour, one after another, until one falls at risk.
 
-        In a world where all is well one hour is not enough: then those whom it hit most have another.
+        In a world where all is well one hour is not enough: then those whom it hit most have another. Who is holding on
+        is known only once the history is scored: before that, one who fell days ago still seems to.
         """
+        await self._scored()
         for _ in range(_HOURS):
             for account, company in (await asyncio.to_thread(self._holding_on))[:_TRIED]:
                 pings = self.vendors.happen(self._world.bad_hour(company, datetime.now(UTC)))
                 await self.vendors.send(self.hub.url, pings)
-                await self.hub.engine.drained(_PATIENCE)
+                await self._scored()
                 if await asyncio.to_thread(self._at_risk, account):
                     return
+
+    async def _scored(self) -> None:
+        """Wait until the hub has scored and learned from all that was sent.
+
+        Raises:
+            HubError: it took longer than three minutes.
+        """
+        if not await self.hub.engine.drained(_PATIENCE):
+            lag = sum(self.hub.engine.streams.lag().values())
+            raise HubError(f"still {lag} records to score after {_PATIENCE:.0f} seconds")
 
     def _holding_on(self) -> list[tuple[str, str]]:
         """Our id and the world's key of customers above the lowest band, lowest health first."""

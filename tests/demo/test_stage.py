@@ -38,3 +38,24 @@ def test_a_demo_that_was_stopped_goes_on_and_proves_what_it_says(tmp_path):
     assert proved.emails >= 1
     assert "at risk" in seen["subject"]
     assert f"{seen['url']}/accounts/acc_" in seen["text"]
+
+
+def test_who_is_let_down_is_chosen_when_the_history_is_scored(tmp_path, monkeypatch):
+    settings = Settings(data=tmp_path, port=0, min_free_disk=0)
+    scored: list[bool] = []
+    look = Stage._holding_on
+
+    def holding_on(stage: Stage) -> list[tuple[str, str]]:
+        scored.append(stage.hub.engine.streams.idle())
+        return look(stage)[:1]
+
+    async def told() -> None:
+        async with Stage(settings, datetime.now(UTC), companies=30, days=5) as stage:
+            await stage.tell(asyncio.Event(), lambda _day, _days: None)
+            monkeypatch.setattr(Stage, "_holding_on", holding_on)
+            assert not stage.hub.engine.streams.idle()
+            await stage.crisis()
+
+    asyncio.run(told())
+    assert scored
+    assert all(scored)
