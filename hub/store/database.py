@@ -67,6 +67,9 @@ class Kind(Protocol):
     def opened(self) -> None:
         """Its tables are as they should be."""
 
+    def between(self, connection: Connection) -> None:
+        """Do, on the writer's connection, what belongs between two transactions."""
+
     def contended(self, error: Exception) -> bool:
         """Whether another transaction was in the way of this one."""
 
@@ -160,6 +163,7 @@ class Database:
                         break
                     works.append(work)
                 self._commit(connection, works)
+                self._kind.between(connection)
                 if last:
                     return
 

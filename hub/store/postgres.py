@@ -125,6 +125,9 @@ class Postgres:
     def opened(self) -> None:
         """Nothing to begin: a server looks after itself."""
 
+    def between(self, connection: Connection) -> None:
+        """Nothing to do, likewise."""
+
     def contended(self, error: Exception) -> bool:
         """Whether another transaction was in the way: the same may be tried again at once."""
         return getattr(getattr(error, "orig", error), "sqlstate", None) in _CONTENDED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from hub.sdk.errors import ConfigError, HubError
 from hub.store import schema
-from hub.store.checkpoints import BACKSTOP, Checkpoints
+from hub.store.checkpoints import BACKSTOP, KEPT, Checkpoints
 from hub.store.versions import Found
 
 
@@ -67,6 +67,11 @@ class Sqlite:
         """Its tables are as they should be: begin to keep the write-ahead log short."""
         self._checkpoints = Checkpoints(Path(self.name))
 
+    def between(self, connection: Connection) -> None:
+        """Move what little the write-ahead log still holds, when it is time to."""
+        if self._checkpoints:
+            self._checkpoints.between(cast("sqlite3.Connection", connection.connection.driver_connection))
+
     def contended(self, error: Exception) -> bool:  # noqa: ARG002 - every engine is asked
         """Whether another transaction was in the way: a file has one writer, so none ever is."""
         return False
@@ -86,7 +91,7 @@ def _connected(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # we say BEGIN ourselves, see _begin
     for pragma in (
         "journal_mode=wal",
-        "journal_size_limit=67108864",  # a burst may make the WAL long; it need not stay so
+        f"journal_size_limit={KEPT}",
         "synchronous=full",
         f"wal_autocheckpoint={BACKSTOP}",
         "cache_size=-65536",

@@ -1,9 +1,11 @@
+import sqlite3
 import time
 
 import pytest
 from sqlalchemy import text
 
 import hub
+from hub.store.checkpoints import BACKSTOP, EVERY, Checkpoints
 from hub.store.database import Database
 from hub.streams.log import Entry
 from hub.streams.sqlite.log import SqliteLog
@@ -28,6 +30,27 @@ def test_what_was_written_moves_into_the_file_while_it_is_open_and_the_write_ahe
     log.append([Entry("events", 0, None, b"x" * 10_000, 1.7e9)] * 100).result()
     assert wal.stat().st_size == grown  # written from its beginning again
     log.close()
+
+
+def test_beside_a_writer_that_never_pauses_the_write_ahead_log_starts_anew_too(tmp_path):
+    path, wal = tmp_path / "some.db", tmp_path / "some.db-wal"
+    writer = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("journal_mode=wal", "synchronous=off", f"wal_autocheckpoint={BACKSTOP}"):
+        writer.execute(f"pragma {pragma}")
+    writer.execute("create table t (x)")
+    checkpoints = Checkpoints(path)
+    commits = 0
+    while not (anew := commits > 100 and wal.stat().st_size < commits * 750_000) and commits * 250 < BACKSTOP:
+        writer.execute("begin immediate")
+        writer.execute("delete from t")
+        writer.execute("insert into t values (randomblob(1000000))")
+        writer.execute("commit")
+        checkpoints.between(writer)
+        commits += 1
+        time.sleep(EVERY / 100)
+    assert anew
+    checkpoints.close()
+    writer.close()
 
 
 def test_a_database_that_is_closed_leaves_no_write_ahead_log(tmp_path):

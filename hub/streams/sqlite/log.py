@@ -227,6 +227,7 @@ class SqliteLog(LogReader):
                     for work in group:
                         if isinstance(work, _Job):
                             self._work(work)
+            self._checkpoints.between(self._writing)
 
     def _gather(self) -> list[_Append | _Job]:
         """Wait for work, then take all that is there, up to a bound; nothing once the log is closed."""

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hub.sdk.errors import ConfigError
-from hub.store.checkpoints import BACKSTOP
+from hub.store.checkpoints import BACKSTOP, KEPT
 from hub.streams.log import LogError
 from hub.streams.room import Record
 
@@ -112,9 +112,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         if not readonly:
             _write_ahead(connection)
             connection.execute("pragma synchronous=full")
-            connection.execute(
-                "pragma journal_size_limit=67108864"
-            )  # a burst may make the WAL long; it need not stay so
+            connection.execute(f"pragma journal_size_limit={KEPT}")
             connection.execute(f"pragma wal_autocheckpoint={BACKSTOP}")
         connection.execute("pragma cache_size=-8192")
     except sqlite3.Error as error:
