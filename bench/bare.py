@@ -17,7 +17,7 @@ from hub.streams.batches import MOST
 from hub.streams.books import Books, Progress
 from hub.streams.log import Entry, Log
 from hub.streams.outbox import TableOutbox
-from hub.streams.room import Record, Step
+from hub.streams.room import Record, Step, Waiting
 from hub.streams.topics import EVENTS, HEALTH, partition_of
 from scoring.ledger import Ledger
 from scoring.rescore import Rescore
@@ -55,17 +55,19 @@ class Hand:
         entries = []
         for topic, messages in self._step.publish.items():
             outbox = self._ledger if topic is HEALTH else TableOutbox(self._room.name, topic.name)
+            waiting: list[Waiting] = []
             groups = defaultdict(list)
             for message in messages:
                 groups[partition_of(message.key, self._partitions)].append(message)
             for partition, group in groups.items():
                 first = self._books.outlets.get((topic.name, partition), 1)
-                outbox.append(connection, partition, first, group)
+                waiting += [Waiting(partition, n, message) for n, message in enumerate(group, first)]
                 self._progress.outlets[topic.name, partition] = first + len(group)
                 entries += [
                     Entry(topic.name, partition, message.key, message.value, records[-1].timestamp, self._room.name, n)
                     for n, message in enumerate(group, first)
                 ]
+            outbox.append(connection, waiting)
         self._books.write(connection, self._progress)
         return entries
 

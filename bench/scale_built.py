@@ -27,7 +27,7 @@ from hub.ingest.dedupe import digest_of
 from hub.store import schema
 from hub.store.database import Database, insert_rows
 from hub.store.upserts import insert
-from hub.streams.room import Record
+from hub.streams.room import Record, Waiting
 from hub.streams.topics import HEALTH, partition_of
 from scoring.clock import DAY, Clock
 from scoring.ledger import Ledger
@@ -188,7 +188,7 @@ def _live(connection: Connection, room: Rescore, told: Sequence[Told], first: in
         return lambda: 0
     step.write(connection)
     moved = step.publish.get(HEALTH, ())
-    Ledger().append(connection, 0, first, moved)
+    Ledger().append(connection, [Waiting(0, number, message) for number, message in enumerate(moved, first)])
 
     def after() -> int:
         step.after()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select
 from hub import Health
 from hub.store import schema
 from hub.store.bulk import insert_rows
-from hub.streams.room import Message
+from hub.streams.room import Message, Waiting
 
 _TABLE: Final = schema.ledger
 _INSERT: Final = insert(_TABLE)
@@ -28,26 +28,26 @@ def row_of(health: Health, parts: bytes | None) -> tuple[Any, ...]:
 class Ledger:
     """The outbox (`hub.streams.room.Outbox`) of topic `health`: nothing is stored twice."""
 
-    def append(self, connection: Connection, partition: int, first: int, messages: Sequence[Message]) -> None:
-        """Write the rows of these messages under sequences from `first` on."""
+    def append(self, connection: Connection, waiting: Sequence[Waiting]) -> None:
+        """Write the rows of these messages."""
         rows = []
-        for sequence, message in enumerate(messages, first):
+        for partition, sequence, message in waiting:
             *told, parts = message.row
             rows.append((partition, sequence, *told, message.value, parts))
         insert_rows(connection, _INSERT, rows)
 
-    def read(self, connection: Connection, partition: int, after: int, limit: int) -> Sequence[tuple[int, Message]]:
+    def read(self, connection: Connection, source: int, after: int, limit: int) -> Sequence[Waiting]:
         """Messages beyond sequence `after`, oldest first."""
         asked = (
             select(_TABLE.c.sequence, _TABLE.c.account, _TABLE.c.message)
-            .where(_TABLE.c.partition == partition, _TABLE.c.sequence > after)
+            .where(_TABLE.c.partition == source, _TABLE.c.sequence > after)
             .order_by(_TABLE.c.sequence)
             .limit(limit)
         )
         return [
-            (sequence, Message(account.encode(), bytes(message)))
+            Waiting(source, sequence, Message(account.encode(), bytes(message)))
             for sequence, account, message in connection.execute(asked)
         ]
 
-    def published(self, connection: Connection, partition: int, through: int) -> None:
+    def published(self, connection: Connection, source: int, through: int) -> None:
         """The ledger stays: it is history."""

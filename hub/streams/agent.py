@@ -34,7 +34,7 @@ from hub.streams.log import Log
 from hub.streams.outage import Outage
 from hub.streams.outbox import TableOutbox
 from hub.streams.publisher import Publisher, Sent
-from hub.streams.room import DeadLetter, Message, Outbox, Record, Room, Step
+from hub.streams.room import DeadLetter, Message, Outbox, Record, Room, Step, Waiting
 from hub.streams.topics import DEAD_LETTERS, TopicSpec, partition_of
 
 log = logging.getLogger(__name__)
@@ -302,11 +302,13 @@ class Agent:
             publish[DEAD_LETTERS] = [*publish.get(DEAD_LETTERS, ()), *letters]
         sent: list[Sent] = []
         for spec, messages in publish.items():
+            waiting: list[Waiting] = []
             for source, group in self._by_source(messages).items():
                 first = self.books.outlets.get((spec.name, source), 1)
-                self.outbox(spec.name).append(connection, source, first, group)
                 progress.outlets[spec.name, source] = first + len(group)
-                sent += self.publisher.entries(spec.name, source, enumerate(group, first), now)
+                waiting += [Waiting(source, sequence, message) for sequence, message in enumerate(group, first)]
+            self.outbox(spec.name).append(connection, waiting)
+            sent += self.publisher.entries(spec.name, waiting, now)
         for (topic, partition), through in progress.published.items():
             self.outbox(topic).published(connection, partition, through)
         self.books.write(connection, progress)

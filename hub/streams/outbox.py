@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from hub.store import schema
 from hub.store.database import insert_rows
-from hub.streams.room import Message
+from hub.streams.room import Message, Waiting
 
 _TABLE: Final = schema.outgoing
 _INSERT: Final = insert(_TABLE)
@@ -23,26 +23,26 @@ class TableOutbox:
         self._topic = topic
         self._mine = (_TABLE.c.room == room) & (_TABLE.c.topic == topic)
 
-    def append(self, connection: Connection, partition: int, first: int, messages: Sequence[Message]) -> None:
+    def append(self, connection: Connection, waiting: Sequence[Waiting]) -> None:
         """See `hub.streams.room.Outbox`."""
         rows: list[tuple[object, ...]] = [
-            (self._room, self._topic, partition, sequence, message.key, message.value)
-            for sequence, message in enumerate(messages, first)
+            (self._room, self._topic, source, sequence, message.key, message.value)
+            for source, sequence, message in waiting
         ]
         insert_rows(connection, _INSERT, rows)
 
-    def read(self, connection: Connection, partition: int, after: int, limit: int) -> Sequence[tuple[int, Message]]:
+    def read(self, connection: Connection, source: int, after: int, limit: int) -> Sequence[Waiting]:
         """See `hub.streams.room.Outbox`."""
         rows = connection.execute(
             select(_TABLE.c.sequence, _TABLE.c.key, _TABLE.c.value)
-            .where(self._mine & (_TABLE.c.partition == partition) & (_TABLE.c.sequence > after))
+            .where(self._mine & (_TABLE.c.partition == source) & (_TABLE.c.sequence > after))
             .order_by(_TABLE.c.sequence)
             .limit(limit),
         )
-        return [(row.sequence, Message(row.key, row.value)) for row in rows]
+        return [Waiting(source, row.sequence, Message(row.key, row.value)) for row in rows]
 
-    def published(self, connection: Connection, partition: int, through: int) -> None:
+    def published(self, connection: Connection, source: int, through: int) -> None:
         """See `hub.streams.room.Outbox`."""
         connection.execute(
-            delete(_TABLE).where(self._mine & (_TABLE.c.partition == partition) & (_TABLE.c.sequence <= through)),
+            delete(_TABLE).where(self._mine & (_TABLE.c.partition == source) & (_TABLE.c.sequence <= through)),
         )

@@ -18,7 +18,7 @@ from hub import metrics
 from hub.store.database import Database
 from hub.streams.books import Books, Place
 from hub.streams.log import Entry, Log
-from hub.streams.room import Message, Outbox
+from hub.streams.room import Outbox, Waiting
 from hub.streams.topics import partition_of
 
 log = logging.getLogger(__name__)
@@ -67,14 +67,14 @@ class Publisher:
         if len(self._waiting) > _MOST:
             self._room.clear()
 
-    def entries(self, topic: str, source: int, messages: Iterable[tuple[int, Message]], now: float) -> Iterator[Sent]:
-        """Messages with their sequences, as they go on the log: readers tell them by producer and partition.
+    def entries(self, topic: str, waiting: Iterable[Waiting], now: float) -> Iterator[Sent]:
+        """Messages of the outbox as they go on the log: readers tell them by producer and partition.
 
         Of one partition only its worker speaks in the room's own name. Others, whose messages happen to go there,
         add the partition they speak for, since two may not give out one sequence.
         """
         room = self._books.room
-        for sequence, message in messages:
+        for source, sequence, message in waiting:
             partition = partition_of(message.key, self._log.partitions)
             producer = room if partition == source else f"{room}@{source}"
             yield Sent(source, Entry(topic, partition, message.key, message.value, now, producer, sequence))
@@ -172,7 +172,7 @@ class Publisher:
         topic, source = place
         with self._database.read() as connection:
             found = self._outbox(topic).read(connection, source, after, _CHUNK)
-        return list(self.entries(topic, source, found, time.time()))
+        return list(self.entries(topic, found, time.time()))
 
     async def _append(self, messages: Sequence[Sent]) -> None:
         era = self._era

@@ -38,6 +38,14 @@ class Message(NamedTuple):
     row: tuple[object, ...] = ()
 
 
+class Waiting(NamedTuple):
+    """A message on its way through an outbox: `sequence` is its number among those of partition `source`."""
+
+    source: int
+    sequence: int
+    message: Message
+
+
 class DeadLetter(NamedTuple):
     """A record that could not be applied, and why; the agent sends it to topic `dead-letters`."""
 
@@ -109,17 +117,11 @@ class Room(Protocol):
 class Outbox(Protocol):
     """Where messages wait, in the database, from the commit that made them until they are in the log."""
 
-    def append(
-        self,
-        connection: Connection,
-        partition: int,
-        first: int,
-        messages: Sequence[Message],
-    ) -> None:
-        """Store messages under the sequences `first`, `first + 1`, ... of this partition."""
+    def append(self, connection: Connection, waiting: Sequence[Waiting]) -> None:
+        """Store messages: all that a step publishes to the topic, in one call."""
 
-    def read(self, connection: Connection, partition: int, after: int, limit: int) -> Sequence[tuple[int, Message]]:
-        """Messages beyond sequence `after`, oldest first."""
+    def read(self, connection: Connection, source: int, after: int, limit: int) -> Sequence[Waiting]:
+        """Messages of this partition of ours beyond sequence `after`, oldest first, at most so many."""
 
-    def published(self, connection: Connection, partition: int, through: int) -> None:
+    def published(self, connection: Connection, source: int, through: int) -> None:
         """All up to `through` are in the log; forget them if nobody else needs them."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 import hub
 from hub.store import schema
 from hub.store.database import Database
-from hub.streams.room import DeadLetter, Message, Record, Step
+from hub.streams.room import DeadLetter, Message, Record, Step, Waiting
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec, partition_of
 from scoring.accounts import measures_of, stored
 from scoring.clock import DAY, Clock
@@ -165,7 +165,7 @@ class Room:
         for message in step.publish.get(HEALTH, ()):
             partition = partition_of(message.key, PARTITIONS)
             self.sequences[partition] = self.sequences.get(partition, 0) + 1
-            self.ledger.append(connection, partition, self.sequences[partition], [message])
+            self.ledger.append(connection, [Waiting(partition, self.sequences[partition], message)])
         return step
 
     def _after(self, step: Step) -> Step:

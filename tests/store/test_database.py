@@ -168,7 +168,7 @@ def test_of_two_that_wait_for_each_other_both_get_through(database, tmp_path):
 
 def end_all(others):
     """End every connection of a database but that of who asks, as a restart of the server would."""
-    mine = "datname = current_database() and pid <> pg_backend_pid()"
+    mine = "datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
     ended = text(f"select pg_terminate_backend(pid) from pg_stat_activity where {mine}")
     run(others, lambda c: c.execute(ended).all())
 

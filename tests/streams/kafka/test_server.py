@@ -16,7 +16,10 @@ from hub.streams.topics import HEALTH
 from tests import engines
 from tests.streams.kit import PARTITIONS, Keeper, Place, numbers, until
 
-OTHERS = "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}' and pid <> pg_backend_pid()"
+OTHERS = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where datname = '{}' and pid <> pg_backend_pid() and backend_type = 'client backend'"
+)
 
 
 @pytest.fixture
