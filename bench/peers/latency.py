@@ -29,8 +29,8 @@ from hub.store.database import Database
 from hub.streams.opening import open_log
 from hub.streams.topics import EVENTS
 
-SECONDS: Final = 10.0
-_WARM: Final = 2.0  # seconds
+SECONDS: Final = 30.0
+_WARM: Final = 15.0  # seconds: the broker compiles what it runs, the worker comes to know whose things are whose
 _ALL: Final = 10**9
 _event: Final = msgspec.json.Decoder(Event).decode
 

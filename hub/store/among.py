@@ -1,4 +1,4 @@
-"""Read the rows of many keys, a few hundred at a time: a database takes only so many parameters."""
+"""Read the rows of many keys: PostgreSQL takes an array, SQLite a few hundred at a time, for it counts parameters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, LargeBinary, Row, Select, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
-_CHUNK: Final = 500
+_CHUNK: Final = {"sqlite": 500, "postgresql": 10_000}
 _KEYS: Final = "/*keys*/"
 
 
@@ -38,8 +38,9 @@ class Among:
         if not wanted:
             return
         before, behind = self._written.get(connection.dialect.name) or self._write(connection)
-        for start in range(0, len(wanted), _CHUNK):
-            some = wanted[start : start + _CHUNK]
+        chunk = _CHUNK[connection.dialect.name]
+        for start in range(0, len(wanted), chunk):
+            some = wanted[start : start + chunk]
             if connection.dialect.name == "postgresql":
                 yield from connection.exec_driver_sql(f"{before}{behind}", self._arrays(some))
             else:
