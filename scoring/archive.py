@@ -27,7 +27,7 @@ from scoring.rows import Rows
 _CHUNK: Final = 2_000
 _KEYS: Final = 500  # of one DELETE
 _FORGOTTEN: Final = "archive_forgotten"
-_SEEN: Final = insert(schema.seen)  # straight in: beside it first, where a COPY may meet rows, takes twice as long
+_SEEN: Final = insert(schema.seen)  # straight in, by COPY where there are many: one that may meet rows takes longer
 _ARCHIVE: Final = (
     insert(schema.archive).inline().values({c.name: bindparam(c.name) for c in schema.archive.c if c.name != "row"})
 )  # the database numbers them

@@ -48,12 +48,11 @@ class Among:
                 values = tuple(chain.from_iterable(some)) if self._several else tuple(some)
                 yield from connection.exec_driver_sql(f"{before}{marks}{behind}", values)
 
-    def _arrays(self, keys: Sequence[Any]) -> tuple[list[Any], ...]:
-        from hub.store.arrays import Blobs, Texts  # noqa: PLC0415 - a file needs no psycopg
+    def _arrays(self, keys: Sequence[Any]) -> tuple[bytes, ...]:
+        from hub.store.arrays import array  # noqa: PLC0415 - a file needs no psycopg
 
         columns = zip(*keys, strict=True) if self._several else (keys,)
-        kinds = (Blobs if _type(column) == "bytea" else Texts for column in self._columns)
-        return tuple(kind(some) for kind, some in zip(kinds, columns, strict=True))
+        return tuple(array(some, _type(column)) for column, some in zip(self._columns, columns, strict=True))
 
     def _write(self, connection: Connection) -> tuple[str, str]:
         dialect = connection.dialect

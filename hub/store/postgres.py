@@ -17,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.sdk.errors import ConfigError, HubError, RetryLaterError
 from hub.store import arrays, schema
-from hub.store.copying import follow
 from hub.store.versions import Found
 
 OLDEST: Final = 14
@@ -72,7 +71,6 @@ class Postgres:
         self.reading = _engine(self._url, _READER, pool_size=4, max_overflow=8, pool_pre_ping=True)
         self.writing = _engine(self._url, _WRITER, pool_size=1, max_overflow=1)
         event.listen(self.reading, "connect", _read_only)
-        follow(self.writing)
 
     def look(self) -> Found:
         """See whether we can work there at all.

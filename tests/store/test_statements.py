@@ -2,6 +2,7 @@ import importlib
 import pkgutil
 
 import pytest
+from sqlalchemy import Insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql.expression import Executable
@@ -9,6 +10,7 @@ from sqlalchemy.sql.expression import Executable
 import hub
 import scoring
 import sinks
+from hub.store.inserting import laid_out
 
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}
 
@@ -32,6 +34,20 @@ FOUND = dict(statements())
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_statement_is_understood_by_both_databases(name, dialect):
     assert str(FOUND[name].compile(dialect=DIALECTS[dialect]))
+
+
+def takes_rows(statement):
+    """Whether its parameters are columns and nothing else."""
+    if not isinstance(statement, Insert):
+        return False
+    return set(statement.compile(dialect=DIALECTS["postgresql"]).positiontup) <= set(statement.table.c.keys())
+
+
+@pytest.mark.parametrize("name", [name for name, statement in FOUND.items() if takes_rows(statement)])
+def test_rows_of_an_insert_go_to_postgresql_as_arrays(name):
+    way = laid_out(DIALECTS["postgresql"], FOUND[name])
+    assert way.insert.count("%s::") == way.insert.count("%") == len(way.types)
+    assert ("ON CONFLICT" in way.insert) is not bool(way.copy)
 
 
 def test_the_upserts_are_among_them():
