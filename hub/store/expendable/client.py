@@ -11,17 +11,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from hub import metrics
 from hub.sdk.errors import ConfigError
 
+if TYPE_CHECKING:  # an installation without a Redis need not spend the time to import its client
+    import redis
+
 T = TypeVar("T")
-Question = Callable[[redis.Redis], T]
+Question = Callable[["redis.Redis"], T]
 
 PATIENCE: Final = 0.1  # seconds for a connection, and for an answer; `?socket_timeout=` in the URL wins
 COOL_DOWN: Final = (1.0, 2.0, 5.0)  # seconds between attempts
@@ -81,10 +80,12 @@ class Expendable:
         """
         if self._client is None or not self._may_try():
             return None
+        from redis import RedisError  # noqa: PLC0415 - see above
+
         begun = self._clock()
         try:
             answer = question(self._client)
-        except (redis.RedisError, OSError) as error:
+        except (RedisError, OSError) as error:
             self._failed(error, begun)
             return None
         self._well(begun)
@@ -153,8 +154,12 @@ def connect(url: str) -> redis.Redis:
     Raises:
         ConfigError: the URL cannot be read.
     """
+    from redis import Redis  # noqa: PLC0415 - likewise
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
     try:
-        client = redis.Redis.from_url(
+        client = Redis.from_url(
             url,
             socket_timeout=PATIENCE,
             socket_connect_timeout=PATIENCE,

@@ -12,11 +12,9 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import closing
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import msgspec
-import redis
-from redis.client import PubSub
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.sdk.errors import HubError
@@ -24,6 +22,10 @@ from hub.store.database import Database
 from hub.store.expendable.client import Expendable
 from hub.store.expendable.moved import Moved
 from hub.store.live import Live, News
+
+if TYPE_CHECKING:
+    import redis
+    from redis.client import PubSub
 
 PACE: Final = 1.0  # seconds between two looks at the database
 _QUIET: Final = 0.5  # seconds of silence after which we ask whether Redis is still there
@@ -117,7 +119,9 @@ class Relay:
             if message["type"] == "message":
                 self._pass_on(message["data"])
         elif time.monotonic() - self._heard_at > _DEAF:
-            raise redis.TimeoutError(f"silent for {_DEAF:g} s")
+            from redis import TimeoutError as RedisTimeoutError  # noqa: PLC0415 - only where there is one
+
+            raise RedisTimeoutError(f"silent for {_DEAF:g} s")
         else:
             heard.ping()  # its answer is a message, too
         return True
