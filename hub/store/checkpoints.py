@@ -20,7 +20,7 @@ BACKSTOP: Final = (
 )
 KEPT: Final = 128 * 1024 * 1024  # bytes: a burst may make the log longer; it need not stay so
 _WORTH: Final = 4 * 1024 * 1024  # bytes of a write-ahead log not worth moving yet
-_LITTLE: Final = 1_000  # pages that a writer may move itself: some ten milliseconds
+_LITTLE: Final = 1_000  # pages: the writer may move so many itself, in some ten milliseconds; a log of so few may go on
 _ROUNDS: Final = 3  # each moves what was written during the one before
 
 
@@ -59,16 +59,16 @@ class Checkpoints:
 
     def _move(self) -> None:
         connection = sqlite3.connect(self._path, isolation_level=None)
-        before = 0
+        before = moved = 0
         try:
             for _ in range(_ROUNDS):
-                moved = _passive(connection)
+                before, moved = moved, _passive(connection)
                 if moved - before < _LITTLE:
                     break
-                before = moved
-            self._rest.set()
         finally:
             connection.close()
+        if moved >= _LITTLE:
+            self._rest.set()
 
 
 def _passive(connection: sqlite3.Connection) -> int:
