@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -37,7 +38,7 @@ from scoring.families.segments import FIELD as SEGMENT
 from scoring.families.segments import TELLING
 from scoring.folds import folds, number
 from scoring.rows import FOLDS, Block, Layout, Rows
-from scoring.ways import Cancelled, Contraction, NotRenewed, Silent, Way
+from scoring.ways import Cancelled, Contraction, Left, NotRenewed, Silent, Way
 
 
 class MeasureSet:
@@ -65,6 +66,7 @@ class MeasureSet:
         self.holdings = Holdings(self.measures)
         self.marks = Marks(outcome, self.codes, named, self.measures, self.holdings.sums)
         self._contracts = [way for way in outcome.ways if isinstance(way, NotRenewed)]
+        self._ending = sorted(outcome.ending)
         self.by_hand = ByHand(self.codes)
         self.segments = Segments(cards, self.codes)
         self._heard = Heard(self.measures, self.codes)
@@ -158,6 +160,22 @@ class MeasureSet:
         for way in self._contracts:
             found |= rows[way.not_renewed] + way.grace <= now
         return found
+
+    def left(self, row: Rows, now: float, newest: Mapping[str, float]) -> Left | None:
+        """How one account (1,) was lost first; None where it is a customer at `now`.
+
+        Args:
+            row: its own.
+            now: unix seconds.
+            newest: kind of event -> when it happened last, as far as that is known.
+        """
+        ended = float(self.marks.ended(row.view(self.layout.view))[0])
+        kinds = [kind for kind in self._ending if newest.get(kind) == ended] or self._ending
+        found = [] if math.isnan(ended) else [Left(" or ".join(kinds), ended)]
+        for way in self._contracts:
+            at = float(row[way.not_renewed][0]) + way.grace
+            found += [Left(way.words, at)] if at <= now else []
+        return min(found, key=lambda one: one.at, default=None)
 
     def set_by_hand(self, rows: Rows, now: Floats | float) -> Floats:
         """(n,) the health that a person set and that holds at `now`; NaN where there is none."""

@@ -6,7 +6,7 @@ whichever order the events came, and nothing that happened after `until` can cha
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, Tag
@@ -75,6 +75,13 @@ class Contraction(Data):
     def below(self, was: Floats, now: Floats) -> Mask:
         """(n,) whether it shrank so much."""
         return np.asarray(now < self.bar(was))
+
+
+class Left(NamedTuple):
+    """That a customer was lost: how, in words, and when, unix seconds."""
+
+    how: str
+    at: float
 
 
 KINDS_OF_WAYS: Final = {

@@ -208,6 +208,7 @@ def _document(account: str, why: Explanation) -> dict[str, Any]:
         "override": why.override
         and why.override._asdict() | {n: iso(getattr(why.override, n)) for n in ("at", "until")},
         "rollup": why.rollup and why.rollup._asdict(),
+        "left": why.left and why.left._asdict() | {"at": iso(why.left.at)},
         "sources": [one._asdict() | {"as_of": iso(one.as_of), "heard_at": iso(one.heard_at)} for one in why.sources],
     }
 
@@ -228,6 +229,8 @@ def _say(account: str, why: Explanation) -> None:
     answer.print(
         f"{plain(account)}: [bold]{why.health:.1f}[/] {band(why.band)}, risk {why.risk:.1%}, as of {when(why.as_of)}\n"
     )
+    if why.left is not None:
+        answer.print(f"a customer no more: {plain(why.left.how)}, {when(why.left.at)}\n")
     strongest = sorted(why.drivers, key=lambda driver: -abs(driver.points))
     rows = [("", "a customer of whom nothing is known", f"{why.base:+.2f}")]
     rows += [(driver.dimension, driver.text, f"{driver.points:+.2f}") for driver in strongest[:_SHOWN]]

@@ -24,6 +24,7 @@ from scoring.explaining.answers import Answers
 from scoring.growth import Outlook
 from scoring.overrides import Override
 from scoring.sources import Told
+from scoring.ways import Left
 
 
 class Driver(Protocol):
@@ -120,6 +121,10 @@ class Explanation(Protocol):
     @property
     def outlook(self) -> Outlook | None:
         """How likely it pays more; None: nobody asks, or it is a customer no more."""
+
+    @property
+    def left(self) -> Left | None:
+        """How it was lost, and when; None while it is a customer."""
 
     @property
     def confidence(self) -> float:

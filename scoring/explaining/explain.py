@@ -23,6 +23,7 @@ from scoring.overrides import Override, current
 from scoring.scorers import Scorers
 from scoring.sources import Told, told
 from scoring.standing import stand
+from scoring.ways import Left
 
 _REASONS: Final = 6  # why it may pay more
 
@@ -71,6 +72,7 @@ class Explanation:
         confidence: the share of its card that rests on measures of which something was heard and is known, 0 to 1.
         sources: who told of it, the newest first, and whether they are silent.
         outlook: how likely it pays more; None: nobody asks, or it is a customer no more.
+        left: how it was lost, and when; None while it is a customer.
     """
 
     health: float
@@ -89,6 +91,7 @@ class Explanation:
     confidence: float
     sources: list[Told]
     outlook: Outlook | None = None
+    left: Left | None = None
 
 
 def explain(
@@ -141,6 +144,7 @@ def explain(
         confidence=math.fsum(share for share, one in zip(weights, known, strict=True) if one),
         sources=told(connection, account_id, time.time() if now is None else now, config.scorecard.silent_after),
         outlook=None if standing.band == "left" else scorer.outlook(values, _REASONS),
+        left=measures.left(standing.row, standing.at, newest) if standing.band == "left" else None,
     )
 
 

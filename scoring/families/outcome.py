@@ -131,9 +131,14 @@ class Marks:
 
     def gone(self, rows: Rows) -> Mask:
         """(n,) whether an account has cancelled: of it there is nothing to predict."""
+        return ~np.isnan(self.ended(rows))
+
+    def ended(self, rows: Rows) -> Floats:
+        """(n,) when an account cancelled last, unix seconds; NaN where it did not, or has come back."""
         if not self._ends:
-            return np.zeros(len(rows), bool)
-        return np.asarray((rows["turns"][:, 0] > 0.0) & (rows["turns"][:, 0] >= rows["turns"][:, 1]))
+            return np.full(len(rows), np.nan)
+        ended, returned = rows["turns"][:, 0], rows["turns"][:, 1]
+        return np.where((ended > 0.0) & (ended >= returned), ended, np.nan)
 
     def put(self, rows: Rows, at: Floats, period: Integers) -> None:
         """Mark each row at `at` (n,); the mark of `size` periods ago, long matured, makes room.

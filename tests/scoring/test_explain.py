@@ -105,7 +105,21 @@ def test_it_can_be_printed_as_json(room):
         "confidence",
         "sources",
         "outlook",
+        "left",
     }
+
+
+def test_it_says_how_a_customer_was_lost_and_when_until_it_is_back(room):
+    lived(room)
+    assert explained(room).left is None
+    room.now += DAY
+    ended = room.now
+    room.take([event("subscription.cancelled", ended, id="ended")])
+    assert explained(room).band == "left"
+    assert explained(room).left == ("subscription.cancelled", ended)
+    room.now += DAY
+    room.take([event("subscription.started", room.now, id="back")])
+    assert explained(room).left is None
 
 
 def test_it_says_how_likely_the_customer_pays_more_or_what_is_missing(room):

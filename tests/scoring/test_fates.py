@@ -15,6 +15,7 @@ from hub.store import schema
 from scoring.archive import Stale, forget
 from scoring.clock import DAY
 from scoring.config import Config
+from scoring.explaining.explain import explain
 from scoring.measures import MeasureSet
 from scoring.proof.story import Story
 from scoring.ways import Cancelled, Contraction, NotRenewed, Silent
@@ -299,6 +300,9 @@ def test_of_a_customer_whose_contract_has_run_out_nothing_is_predicted_until_it_
     room.take([renewed(0, 5)])
     room.pass_days(12)
     assert room.healths[-1].band == "left"
+    with room.database.read() as connection:
+        left = explain(connection, "acc_1", room.config).left
+    assert left == ("contract not renewed within 2 days of its end (renewal)", _midnight("2026-03-09"))
     taken = room.rows(select(schema.snapshots.c.at))
     room.pass_days(4)
     assert set(room.rows(select(schema.snapshots.c.at))) <= set(taken)

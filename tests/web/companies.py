@@ -478,4 +478,5 @@ def explain(connection, account):
         rollup=rollup(connection, account, "value"),
         override=current(connection, account, at),
         outlook=OUTLOOK,
+        left=None,
     )

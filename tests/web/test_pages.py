@@ -13,6 +13,7 @@ from hub.web.context import Halt
 from hub.web.pages.streams import ROOMS
 from hub.web.processes import halts
 from scoring.loading import load
+from scoring.ways import Left
 from tests.web import companies
 from tests.web.conftest import Asker
 from tests.web.serving import HALTED, context, in_trouble, many, process, processes
@@ -102,6 +103,17 @@ def test_how_likely_a_customer_pays_more_is_said_with_reasons(site, one):
     said = words(site.ask(f"/accounts/{one}").text)
     assert "8.1 % that mrr up by 10 % or more within 60 days; 5.5 % of an average customer" in said
     assert "7 people active this month: +2.3 hundredths" in said
+
+
+def test_how_a_customer_was_lost_is_said_by_the_page_and_the_api(filled, one):
+    def lost(connection, account):
+        why = companies.explain(connection, account)
+        why.band, why.left = "left", Left("subscription.cancelled", companies.NOW - 3 * 86_400)
+        return why
+
+    gone = Asker(context(filled, explain=lost))
+    assert "How it left Subscription cancelled 3 days" in words(gone.ask(f"/accounts/{one}").text)
+    assert gone.ask(f"/api/accounts/{one}").json()["left"]["how"] == "subscription.cancelled"
 
 
 def test_the_likeliest_to_pay_more_are_listed_first_where_that_is_asked(few):

@@ -103,6 +103,7 @@ def router(site: Site) -> APIRouter:
             computed=why.computed if why else None,
             override=overriding.out(why.override) if why and why.override else None,
             outlook=_outlook(why.outlook) if why else None,
+            left=shapes.LeftOut(how=why.left.how, at=iso(why.left.at)) if why and why.left else None,
             config_version=why.config_version if why else "",
             model_version=why.model_version if why else 0,
         )

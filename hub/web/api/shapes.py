@@ -107,6 +107,13 @@ class OutlookOut(BaseModel):
     missing: int = Field(description="how many more it takes before anything is said")
 
 
+class LeftOut(BaseModel):
+    """How a customer was lost."""
+
+    how: str = Field(description="by which of the ways that the scorecard names", examples=["subscription.cancelled"])
+    at: str
+
+
 class Account(AccountSummary):
     """One customer, explained."""
 
@@ -123,6 +130,7 @@ class Account(AccountSummary):
     computed: float | None = Field(None, description="what health would be had nobody set it by hand")
     override: OverrideOut | None = Field(None, description="the person's word that holds; null: nobody's does")
     outlook: OutlookOut | None = Field(None, description="how likely it pays more, and why; null: nobody asks")
+    left: LeftOut | None = Field(None, description="how it was lost, and when; null while it is a customer")
     config_version: str
     model_version: int
 
