@@ -18,6 +18,7 @@ from scoring.lessons import MIX
 from scoring.model import Missing
 from scoring.proof.quality import Segment
 from scoring.proof.record import Expert, Record, Spread
+from scoring.proof.skill import Figure
 
 WORDS: Final = {
     MIX: "what is shown",
@@ -230,8 +231,28 @@ def _analyses(found: Record) -> str:
     )
     return (
         f"## Quantitative analyses\n\n{experts}\n\n{_gain(found)}\n\n{_segments(found)}### Calibration\n\n{curve}\n\n"
-        f"### Visiting the likeliest\n\n{visits}\n\n### Over time\n\n{months}"
+        f"### Visiting the likeliest\n\n{visits}\n\n### Over time\n\n{months}{_growth(found)}"
     )
+
+
+def _growth(found: Record) -> str:
+    """The second model: who pays more; nothing where nobody asked."""
+    grows = found.expansion
+    if grows is None:
+        return ""
+    what = f"\n\n### Who pays more\n\n{grows.measure} up by {grows.by:.0%} or more within {_days(found.horizon)}"
+    if grows.skill.value("auc") is None:
+        return (
+            f"{what}: insufficient labels. {grows.labels:,} outcomes came due, {grows.skill.labels:,} of them predicted"
+            " since there are enough to be listened to; it takes a hundred of those, ten of either end."
+        )
+    figures = grows.skill.figures
+    row = (
+        f"{grows.skill.labels:,}",
+        *(_figure(figures[name]) for name in ("auc", "log_loss", "brier", "ece")),
+        _share(grows.usual),
+    )
+    return f"{what}.\n\n{_table(('outcomes', 'AUC', 'log loss', 'Brier', 'ECE', 'of all grew'), [row])}"
 
 
 def _segments(found: Record) -> str:
@@ -293,6 +314,11 @@ def _judged(one: Expert) -> Sequence[object]:
 
 def _between(one: Spread | None) -> str:
     return "–" if one is None else f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})"
+
+
+def _figure(one: Figure) -> str:
+    interval = "" if one.low is None or one.high is None else f" ({one.low:.3f}–{one.high:.3f})"
+    return "–" if one.value is None else f"{one.value:.3f}{interval}"
 
 
 def _share(value: float | None) -> str:

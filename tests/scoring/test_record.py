@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,12 @@ from hub.store import schema
 from hub.store.database import Database
 from scoring.lessons import MIX
 from scoring.model import Missing
+from scoring.proof.growing import Growing
 from scoring.proof.losses import Ends, ends
 from scoring.proof.model_card import card, document
 from scoring.proof.quality import quality
 from scoring.proof.record import record, share_between
+from scoring.proof.skill import FIGURES, Figure, Skill
 from scoring.proof.visiting import visits
 from tests.engines import url
 from tests.scoring.judging import config
@@ -113,6 +116,24 @@ def test_every_figure_of_the_model_card_is_one_of_the_judgment(tmp_path):
     (row,) = [cells for cells in _rows(told) if cells[0] == "big"]
     assert row[3].startswith(f"AUC {big.auc:.3f} ({big.low:.3f}–{big.high:.3f}), log loss {big.log_loss:.3f}")
     assert CONFIG.version in told
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_model_card_says_how_well_it_foresees_who_pays_more(tmp_path):
+    found, _ = _told(tmp_path, _labels(40, 8))
+    few = Skill(labels=12, accounts=5, lost=3, figures=dict.fromkeys(FIGURES, Figure(None)), curve=[])
+    grows = Growing(measure="mrr", by=0.1, labels=90, usual=0.2, skill=few)
+    told = card(msgspec.structs.replace(found, expansion=grows), CONFIG, "0")
+    assert "### Who pays more" in told
+    assert "insufficient labels. 90 outcomes came due, 12 of them predicted" in told
+    figures = {name: Figure(0.1 * place, 0.05 * place, 0.2 * place) for place, name in enumerate(FIGURES, 1)}
+    enough = msgspec.structs.replace(few, labels=1_200, figures=figures)
+    told = card(msgspec.structs.replace(found, expansion=msgspec.structs.replace(grows, skill=enough)), CONFIG, "0")
+    assert ["1,200", *(_of(figures[name]) for name in ("auc", "log_loss", "brier", "ece")), "20.0%"] in _rows(told)
+
+
+def _of(figure):
+    return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
 
 
 def _rows(told):
