@@ -1,4 +1,4 @@
-"""What people may do about deliveries and dead letters: pause, resume, replay."""
+"""What people may do: about deliveries and dead letters (pause, resume, replay), and about a customer, what is next."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
+from hub.web import advice
 from hub.web.forms import checked
 from hub.web.frame import Frame
 from hub.web.proofs import Proofs
@@ -16,7 +17,7 @@ from hub.web.refusal import RefusedError
 
 
 def router(frame: Frame, proofs: Proofs) -> APIRouter:
-    """The routes of what an operator does."""
+    """The routes of what people do."""
     routes = APIRouter(include_in_schema=False)
     context = frame.site.context
 
@@ -46,5 +47,15 @@ def router(frame: Frame, proofs: Proofs) -> APIRouter:
         ids = [form["id"]] if form.get("id") else await run_in_threadpool(frame.open_letters, form.get("connection"))
         number = await run_in_threadpool(again, ids)
         return RedirectResponse(f"/dead-letters?done=replayed&n={number}", 303)
+
+    @routes.post("/accounts/{reference}/next")
+    async def advise(request: Request, reference: str) -> Response:
+        form = await checked(request, proofs)
+        key = await run_in_threadpool(advice.key_of, frame.site, reference)
+        if action := form.get("took"):
+            await run_in_threadpool(advice.took, frame.site, key, action)
+        else:
+            await run_in_threadpool(advice.propose, frame.site, key)
+        return RedirectResponse(f"/accounts/{quote(key, safe='')}", 303)
 
     return routes

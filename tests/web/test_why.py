@@ -354,7 +354,42 @@ def test_to_look_proposes_nothing_and_to_ask_does_and_what_was_done_is_told(open
     refused(site, path, 400, "bad_parameter", method="PUT", json={})
 
 
-def test_of_who_was_never_judged_nothing_is_proposed(open_site):
+def test_the_page_asks_for_a_proposal_and_is_told_what_was_done(open_site):
+    site, (one, *_) = open_site
+    page, path = f"/accounts/{one}", f"/accounts/{one}/next"
+
+    def press(word):
+        """Send the form of the button of this word."""
+        shown = site.ask(page).text
+        (form,) = (form for form in re.findall(r"<form.*?</form>", shown, re.DOTALL) if f">{word}</button>" in form)
+        assert f'action="{path}"' in form
+        sent = site.ask(path, "POST", data=dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+        assert (sent.status_code, sent.headers["location"]) == (303, page)
+        return site.ask(page).text
+
+    asked = press("Propose something")
+    assert ">Propose something</button>" not in asked
+    proposal = api(site, f"accounts/{one}/next")["proposal"]
+    assert proposal["label"] in asked
+    assert "; done: " in press("Done")
+    assert api(site, f"accounts/{one}/next")["proposal"]["taken"] == proposal["action"]
+    assert "; not done" in press("Not done")
+    assert api(site, f"accounts/{one}/next")["proposal"]["taken"] == "none"
+    assert site.ask(path, "POST", data={"took": "none"}).status_code == 403  # not a form of ours
+
+
+def test_of_who_was_never_judged_nothing_is_proposed_and_the_page_says_why(open_site):
+    site, ids = open_site
+    page = site.ask(f"/accounts/{ids[1]}").text
+    form = dict(
+        re.findall(r'name="(\w+)" value="([^"]*)"', page[page.index(f'action="/accounts/{ids[1]}/next"') :][:400])
+    )
+    answer = site.ask(f"/accounts/{ids[1]}/next", "POST", data=form)
+    assert answer.status_code == 409
+    assert "It has no health yet" in answer.text
+
+
+def test_of_who_is_not_known_nothing_is_proposed(open_site):
     site, ids = open_site
     said = refused(site, "accounts/nobody:1/next", 404, "unknown_account", method="POST")
     assert "No customer" in said

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from hub.success.next.proposing import HeldError, Next
 from hub.success.next.record import Proposal
+from hub.web import advice
 from hub.web.api import shapes
 from hub.web.api.parameters import Reference
 from hub.web.page import Site
-from hub.web.pages.account import find
-from hub.web.refusal import RefusedError
 from hub.web.words import iso
-
-_ELSEWHERE: Final = "This process does not know how health is made; ask the one that scores."
 
 
 class ProposalOut(BaseModel):
@@ -60,14 +56,10 @@ def router(site: Site) -> APIRouter:
     refused: dict[int | str, dict[str, Any]] = {"4XX": {"model": shapes.Problem, "description": "Refused"}}
     routes = APIRouter(prefix="/api/accounts/{reference}/next", responses=refused, tags=["accounts"])
 
-    def key_of(reference: str) -> str:
-        with site.context.database.read() as connection:
-            return find(connection, reference)
-
     @routes.get("", summary="What to do next")
     def standing(reference: Reference) -> NextOut:
         """The proposal that stands. To look changes nothing."""
-        ours, key = _next(site), key_of(reference)
+        ours, key = advice.advisor(site), advice.key_of(site, reference)
         with site.context.database.read() as connection:
             found = ours.open(connection, key, site.today())
         return NextOut(account=key, proposal=out(found) if found else None)
@@ -75,37 +67,16 @@ def router(site: Site) -> APIRouter:
     @routes.post("", summary="Propose what to do next", status_code=201)
     def propose(reference: Reference) -> NextOut:
         """The proposal that stands, or a new one, written down with its chance. 409: there is nothing to propose."""
-        ours, key = _next(site), key_of(reference)
-        wall = site.today() if site.context.settings.clock == "event" else site.context.now()
-        try:
-            made = ours.propose(site.context.database, key, now=site.today(), wall=wall)
-        except HeldError as error:
-            raise held(error) from None
-        return NextOut(account=key, proposal=out(made))
+        key = advice.key_of(site, reference)
+        return NextOut(account=key, proposal=out(advice.propose(site, key)))
 
     @routes.put("", summary="Tell what was done")
     def took(reference: Reference, done: Done) -> NextOut:
         """Of the newest proposal: what it is judged by and learned from, once its outcome is known."""
-        ours, key = _next(site), key_of(reference)
-        try:
-            told = ours.took(site.context.database, key, done.took, now=site.today())
-        except HeldError as error:
-            raise held(error) from None
-        return NextOut(account=key, proposal=out(told))
+        key = advice.key_of(site, reference)
+        return NextOut(account=key, proposal=out(advice.took(site, key, done.took)))
 
     return routes
-
-
-def _next(site: Site) -> Next:
-    if site.context.next is None:
-        raise RefusedError(503, _ELSEWHERE)
-    return site.context.next
-
-
-def held(error: HeldError) -> RefusedError:
-    """There is nothing to propose, or to answer."""
-    said = str(error)
-    return RefusedError(409, f"{said[:1].upper()}{said[1:]}.", code="nothing_proposed")
 
 
 def out(one: Proposal) -> ProposalOut:

@@ -88,6 +88,7 @@ def view(site: Site, asked: Asked) -> Page:
             "parts": list(portfolio.by_ids(connection, tree.parts(connection, key)).values()),
             "shown": way.shown(connection, key),
             "proposal": site.context.next.open(connection, key, now) if site.context.next else None,
+            "advises": site.context.next is not None,
             "outlook": why.outlook if why else None,
             "growing": why.outlook.words if why and why.outlook else "",
             "worth": told(connection, key, why.risk if why else row.risk),
