@@ -41,7 +41,7 @@ class Checkpoints:
         self._thread.join()
 
     def between(self, connection: sqlite3.Connection) -> None:
-        """For the writer, between two of its transactions: move what is left, if it is time and little."""
+        """For the writer, between two of its transactions: move what is left, once the thread has moved much."""
         if self._rest.is_set():
             self._rest.clear()
             try:

@@ -354,37 +354,37 @@ def test_to_look_proposes_nothing_and_to_ask_does_and_what_was_done_is_told(open
     refused(site, path, 400, "bad_parameter", method="PUT", json={})
 
 
+def press(site, account, word):
+    """Send the form that the button of this word on a customer's page belongs to."""
+    shown = site.ask(f"/accounts/{account}").text
+    (form,) = (form for form in re.findall(r"<form.*?</form>", shown, re.DOTALL) if f">{word}</button>" in form)
+    (path,) = re.findall(r'action="([^"]*)"', form)
+    return site.ask(path, "POST", data=dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+
+
 def test_the_page_asks_for_a_proposal_and_is_told_what_was_done(open_site):
     site, (one, *_) = open_site
-    page, path = f"/accounts/{one}", f"/accounts/{one}/next"
+    page = f"/accounts/{one}"
 
-    def press(word):
-        """Send the form of the button of this word."""
-        shown = site.ask(page).text
-        (form,) = (form for form in re.findall(r"<form.*?</form>", shown, re.DOTALL) if f">{word}</button>" in form)
-        assert f'action="{path}"' in form
-        sent = site.ask(path, "POST", data=dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+    def after(word):
+        sent = press(site, one, word)
         assert (sent.status_code, sent.headers["location"]) == (303, page)
         return site.ask(page).text
 
-    asked = press("Propose something")
+    asked = after("Propose something")
     assert ">Propose something</button>" not in asked
     proposal = api(site, f"accounts/{one}/next")["proposal"]
     assert proposal["label"] in asked
-    assert "; done: " in press("Done")
+    assert "; done: " in after("Done")
     assert api(site, f"accounts/{one}/next")["proposal"]["taken"] == proposal["action"]
-    assert "; not done" in press("Not done")
+    assert "; not done" in after("Not done")
     assert api(site, f"accounts/{one}/next")["proposal"]["taken"] == "none"
-    assert site.ask(path, "POST", data={"took": "none"}).status_code == 403  # not a form of ours
+    assert site.ask(f"{page}/next", "POST", data={"took": "none"}).status_code == 403  # not a form of ours
 
 
 def test_of_who_was_never_judged_nothing_is_proposed_and_the_page_says_why(open_site):
     site, ids = open_site
-    page = site.ask(f"/accounts/{ids[1]}").text
-    form = dict(
-        re.findall(r'name="(\w+)" value="([^"]*)"', page[page.index(f'action="/accounts/{ids[1]}/next"') :][:400])
-    )
-    answer = site.ask(f"/accounts/{ids[1]}/next", "POST", data=form)
+    answer = press(site, ids[1], "Propose something")
     assert answer.status_code == 409
     assert "It has no health yet" in answer.text
 
