@@ -9,12 +9,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from hub import Event
 from hub.store import schema
 from hub.store.bulk import insert_rows
-from hub.store.database import ContendedError
 from hub.store.family import family
 from hub.store.upserts import insert as upsert
 from scoring.clock import DAY
@@ -27,7 +25,7 @@ from scoring.rows import Rows
 _CHUNK: Final = 2_000
 _KEYS: Final = 500  # of one DELETE
 _FORGOTTEN: Final = "archive_forgotten"
-_SEEN: Final = insert(schema.seen)  # straight in, by COPY where there are many: one that may meet rows takes longer
+_SEEN: Final = insert(schema.seen)  # straight in: a key that is there already is a race that was lost
 _ARCHIVE: Final = (
     insert(schema.archive).inline().values({c.name: bindparam(c.name) for c in schema.archive.c if c.name != "row"})
 )  # the database numbers them
@@ -43,15 +41,11 @@ def write(connection: Connection, taken: Sequence[Taken], wall: float, remembers
         wall: unix seconds.
         remembers: connection -> seconds its ids must be remembered; for ever where it is not named.
 
-    Raises:
-        ContendedError: another worker has applied one of them since they were read.
+    Where another worker has applied one of them since they were read, the transaction is run again.
     """
     until = {name: _forget(name, wall, remembers) for name in {one.event.connection for one in taken}}
     digests = sorted((one.digest, until[one.event.connection]) for one in taken)  # in one order, or two could wait
-    try:
-        insert_rows(connection, _SEEN, digests)
-    except IntegrityError as error:
-        raise ContendedError("an event was applied by another worker just now") from error
+    insert_rows(connection, _SEEN, digests)
     rows = [
         (
             account,

@@ -11,17 +11,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from hub import Event
 from hub.ingest.identity import is_account_id, references_of
 from hub.store import schema
 from hub.store.among import Among
-from hub.store.upserts import insert
 from hub.streams.room import Message
 
 _TABLE: Final = schema.links
-INSERT: Final = insert(_TABLE).on_conflict_do_nothing()
+INSERT: Final = insert(_TABLE)  # one that is there already is a race that was lost
 _MOST_REMEMBERED: Final = 500_000
 _LINKS: Final = Among(select(_TABLE.c.reference, _TABLE.c.account), _TABLE.c.reference)
 MERGED: Final = "account.merged"

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from hub import Event, tracing
 from hub.ingest.identity import survivor_of
-from hub.store.database import ContendedError, Database, insert_rows, run_rows
+from hub.store.database import Database, insert_rows
 from hub.streams.room import Message, Record, Step
 from hub.streams.topics import EVENTS, HEALTH, LABELS, TopicSpec
 from scoring import accounts as rows_kept
@@ -135,12 +135,12 @@ class Rescore:
         """Fold events, score whom they touched, and say what moved."""
         wall = self._clock.wall()
         self._see_merges(connection)
+        self._scorers.refresh(connection)
         taken = read(connection, batch, wall, self._merges.survivors)
         self._pass_on(connection, taken)
         if not taken.fresh:
             return self._idle(taken)
         taken.fresh = self._texts.read(connection, taken.fresh)
-        self._scorers.refresh(connection)
         cut = list(rounds(taken.fresh, self._clocks)) if self._by_events else [Round((), taken.fresh)]
         passed = {partition for turn in cut for _, some in turn.midnights for partition in some}
         work = self._work(connection, self._draft(taken.fresh, passed))
@@ -150,6 +150,8 @@ class Rescore:
         for turn in cut:
             for midnight, partitions in turn.midnights:
                 self._midnight(work, midnight, partitions)
+            if turn is cut[-1]:  # nobody looks back any more: they are stored while we reckon
+                archive.write(connection, taken.fresh, wall, self._remembers)
             self._round(work, turn.events, clocks, wall)
         return self._step(taken, work, clocks, wall)
 
@@ -245,9 +247,7 @@ class Rescore:
         merged: list[merge.Changed] = []
 
         def write(connection: Connection) -> None:
-            archive.write(connection, taken.fresh, wall, self._remembers)
-            if run_rows(connection, LINK, links) != len(links):
-                raise ContendedError("a reference was linked by another worker just now")
+            insert_rows(connection, LINK, links)
             profiles.write(connection, customers, people)
             insert_rows(connection, entities.UPSERT, entities.rows(work.things.changed))
             work.write(connection)

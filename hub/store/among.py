@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, LargeBinary, Row, Select, literal_column
+from sqlalchemy import Connection, LargeBinary, Select, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
 _CHUNK: Final = {"sqlite": 500, "postgresql": 10_000}
@@ -32,8 +32,11 @@ class Among:
         self._mark = f"({','.join('?' * len(columns))})" if self._several else "?"
         self._written: dict[str, tuple[str, str]] = {}
 
-    def rows(self, connection: Connection, keys: Collection[Any]) -> Iterator[Row[Any]]:
-        """Rows of the statement whose columns are one of `keys` (texts or bytes); in no order across chunks."""
+    def rows(self, connection: Connection, keys: Collection[Any]) -> Iterator[Any]:
+        """Rows of the statement whose columns are one of `keys` (texts or bytes); in no order across chunks.
+
+        They have the columns as attributes, whatever reads them.
+        """
         wanted = sorted(keys)
         if not wanted:
             return
@@ -42,13 +45,15 @@ class Among:
         for start in range(0, len(wanted), chunk):
             some = wanted[start : start + chunk]
             if connection.dialect.name == "postgresql":
-                yield from connection.exec_driver_sql(f"{before}{behind}", self._arrays(some))
+                from hub.store.ahead import ask  # noqa: PLC0415 - a file needs no psycopg
+
+                yield from ask(connection, f"{before}{behind}", self._arrays(some))
             else:
                 marks = ",".join([self._mark] * len(some))
                 values = tuple(chain.from_iterable(some)) if self._several else tuple(some)
                 yield from connection.exec_driver_sql(f"{before}{marks}{behind}", values)
 
-    def _arrays(self, keys: Sequence[Any]) -> tuple[bytes, ...]:
+    def _arrays(self, keys: Sequence[Any]) -> tuple[Any, ...]:
         from hub.store.arrays import array  # noqa: PLC0415 - a file needs no psycopg
 
         columns = zip(*keys, strict=True) if self._several else (keys,)
@@ -78,6 +83,6 @@ def among(
     statement: Select[Any],
     column: ColumnElement[Any],
     keys: Collection[Any],
-) -> Iterator[Row[Any]]:
+) -> Iterator[Any]:
     """The same for a statement that is asked once in a while."""
     return Among(statement, column).rows(connection, keys)

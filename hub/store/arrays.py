@@ -7,9 +7,9 @@ each element behind its length, which is -1 for NULL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from struct import Struct, pack
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from psycopg import Connection
 from psycopg.adapt import Buffer, Dumper
@@ -21,10 +21,13 @@ _length: Final = Struct(">i").pack
 _LENGTHS: Final = [_length(length) for length in range(1024)]
 _NULL: Final = _length(-1)
 _FIXED: Final = {"int4": "i", "int8": "q", "float8": "d"}  # as `struct` writes them, behind their lengths
+_SIZES: Final = {"i": 4, "q": 8, "d": 8}
 
 
-class Array(bytes):
+class Array(NamedTuple):
     """An array; the statement says of what type it is: `%s::float8[]`."""
+
+    written: bytes
 
 
 def array(values: Sequence[Any], kind: str) -> Array:
@@ -36,33 +39,39 @@ def array(values: Sequence[Any], kind: str) -> Array:
         struct.error: a number is none, or does not fit.
     """
     missing = None in values
-    head = _HEAD.pack(1, missing, types[kind].oid, len(values), 1)
+    there = [value for value in values if value is not None] if missing else values
     code = _FIXED.get(kind)
+    head = _HEAD.pack(1, missing, types[kind].oid, len(values), 1)
     if code and not missing:
-        size = len(pack(code, 0))
-        flat = [size] * (2 * len(values))
+        flat = [_SIZES[code]] * (2 * len(values))
         flat[1::2] = values
         return Array(head + pack(">" + ("i" + code) * len(values), *flat))
-    write = _writer(kind, values)
-    parts = [head]
-    for value in values:
-        if value is None:
-            parts.append(_NULL)
-        else:
-            item = write(value)
-            size = len(item)
-            parts += (_LENGTHS[size] if size < len(_LENGTHS) else _length(size), item)
+    items = _written(kind, there)
+    sizes = [len(item) for item in items]
+    lengths = [_LENGTHS[size] if size < len(_LENGTHS) else _length(size) for size in sizes]
+    if missing:
+        lengths, items = _spread(values, lengths, _NULL), _spread(values, items, b"")
+    parts = [head] * (2 * len(values) + 1)
+    parts[1::2], parts[2::2] = lengths, items
     return Array(b"".join(parts))
 
 
-def _writer(kind: str, values: Sequence[Any]) -> Callable[[Any], bytes]:
-    """What writes one of these values."""
+def _written(kind: str, values: Sequence[Any]) -> list[bytes]:
+    """Each of these values as PostgreSQL reads it."""
     if kind == "bytea":
-        return bytes
+        return list(values)
     if kind == "text":
-        nuls = any("\0" in value for value in values if value is not None)
-        return (lambda value: value.replace("\0", "").encode()) if nuls else str.encode
-    return Struct(">" + _FIXED[kind]).pack
+        if "\0" in "".join(values):
+            values = [value.replace("\0", "") for value in values]
+        return [value.encode() for value in values]
+    write = Struct(">" + _FIXED[kind]).pack
+    return [write(value) for value in values]
+
+
+def _spread(values: Sequence[Any], there: Sequence[bytes], gap: bytes) -> list[bytes]:
+    """What is there of each of these values, and `gap` where it is None."""
+    rest = iter(there)
+    return [gap if value is None else next(rest) for value in values]
 
 
 class _Dumper(Dumper):
@@ -70,7 +79,8 @@ class _Dumper(Dumper):
     oid = 0  # the statement says
 
     def dump(self, obj: Any) -> Buffer:
-        return bytes(obj)
+        written: bytes = obj.written
+        return written
 
 
 def adapt(connection: Connection[Any]) -> None:

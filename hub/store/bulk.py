@@ -12,12 +12,21 @@ from sqlalchemy import Connection, Insert, Update
 
 
 def insert_rows(connection: Connection, statement: Insert, rows: list[tuple[Any, ...]]) -> None:
-    """Run a prepared insert once per tuple. An upsert's rows hold each key once."""
-    run_rows(connection, statement, rows)
+    """Run a prepared insert once per tuple. An upsert's rows hold each key once.
+
+    PostgreSQL's is sent ahead (`hub.store.ahead`): what is wrong with it is raised by a later statement, or when the
+    transaction ends.
+    """
+    if rows and connection.dialect.name == "postgresql":
+        from hub.store.inserting import insert_ahead  # noqa: PLC0415 - a file needs neither psycopg nor libpq
+
+        insert_ahead(connection, statement, rows)
+    else:
+        run_rows(connection, statement, rows)
 
 
 def run_rows(connection: Connection, statement: Insert | Update, rows: list[tuple[Any, ...]]) -> int:
-    """As `insert_rows`, for any statement; returns how many rows it touched.
+    """As `insert_rows`, for any statement, and waits; returns how many rows it touched.
 
     The statement is remembered with the connection: define it once, not per call.
     """

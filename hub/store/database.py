@@ -67,6 +67,9 @@ class Kind(Protocol):
     def opened(self) -> None:
         """Its tables are as they should be."""
 
+    def settle(self, connection: Connection) -> None:
+        """Wait, before a commit, for statements of its transaction that nobody has waited for yet; raises theirs."""
+
     def between(self, connection: Connection) -> None:
         """Do, on the writer's connection, what belongs between two transactions."""
 
@@ -169,12 +172,15 @@ class Database:
 
     def _commit(self, connection: Connection, works: list[_Work]) -> None:
         results: list[Any] = []
+        ended = False
         try:
             with metrics.COMMIT.time(), connection.begin():
                 for job, _ in works:
                     results.append(job(connection))
+                self._kind.settle(connection)
+                ended = True
         except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in
-            self._failed(connection, works, error, ended=len(results) == len(works))
+            self._failed(connection, works, error, ended=ended)
             return
         metrics.JOBS.observe(len(works))
         for (_, future), result in zip(works, results, strict=True):
@@ -198,6 +204,7 @@ class Database:
             try:
                 with connection.begin():
                     result = job(connection)
+                    self._kind.settle(connection)
             except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in
                 if not self._contended(error):
                     future.set_exception(error)

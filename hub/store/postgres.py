@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.adapt import Buffer
+from psycopg.errors import UniqueViolation
 from psycopg.pq import Format
 from psycopg.types.numeric import NumericBinaryLoader
 from psycopg.types.string import StrBinaryDumper, StrDumper, StrDumperUnknown
@@ -16,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.sdk.errors import ConfigError, HubError, RetryLaterError
-from hub.store import arrays, schema
+from hub.store import ahead, arrays, schema
 from hub.store.versions import Found
 
 OLDEST: Final = 14
@@ -44,6 +45,7 @@ _READER: Final[Mapping[str, str]] = {
     "plan_cache_mode": "force_custom_plan",  # pages ask of few and of all: each time by how much there is by now
 }
 _CONTENDED: Final = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, no lock in time
+_RACED: Final = {table.name for table in schema.metadata.tables.values() if table.info.get("raced")}
 # classes of codes that are the server's own fault: connection, rollback, resources, state, operator, system
 _PASSING: Final = frozenset({"08", "40", "53", "55", "57", "58"})
 _STANDBY: Final = "25006"  # read-only: where we were sent is not the primary, yet
@@ -71,6 +73,7 @@ class Postgres:
         self.reading = _engine(self._url, _READER, pool_size=4, max_overflow=8, pool_pre_ping=True)
         self.writing = _engine(self._url, _WRITER, pool_size=1, max_overflow=1)
         event.listen(self.reading, "connect", _read_only)
+        ahead.listen(self.writing)
 
     def look(self) -> Found:
         """See whether we can work there at all.
@@ -123,12 +126,19 @@ class Postgres:
     def opened(self) -> None:
         """Nothing to begin: a server looks after itself."""
 
+    def settle(self, connection: Connection) -> None:
+        """Wait for what was sent ahead."""
+        ahead.settle(connection)
+
     def between(self, connection: Connection) -> None:
         """Nothing to do, likewise."""
 
     def contended(self, error: Exception) -> bool:
         """Whether another transaction was in the way: the same may be tried again at once."""
-        return getattr(getattr(error, "orig", error), "sqlstate", None) in _CONTENDED
+        said = getattr(error, "orig", error)
+        if isinstance(said, UniqueViolation):
+            return said.diag.table_name in _RACED
+        return getattr(said, "sqlstate", None) in _CONTENDED
 
     def refusal(self, error: SQLAlchemyError) -> HubError:
         """What to raise where it cannot be used: why, and what to do. Never holds the password."""

@@ -67,6 +67,9 @@ class Sqlite:
         """Its tables are as they should be: begin to keep the write-ahead log short."""
         self._checkpoints = Checkpoints(Path(self.name))
 
+    def settle(self, connection: Connection) -> None:
+        """Nothing: each statement is done when it returns."""
+
     def between(self, connection: Connection) -> None:
         """Move what little the write-ahead log still holds, when it is time to."""
         if self._checkpoints:

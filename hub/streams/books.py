@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from hub.sdk.errors import HubError, RetryLaterError
 from hub.store import schema
-from hub.store.database import run_rows
+from hub.store.database import insert_rows, run_rows
 from hub.store.upserts import insert
 from hub.streams.accounting import SCORING, note_given_up
 from hub.streams.room import Record
@@ -258,18 +258,18 @@ class Books:
             epoch, at = self.epochs.get(partition, _NOBODY), self.next.get(partition, 0)
             rows.append((to, *counts, self.room, self.topic, partition, epoch, at))
             counts = (0, 0, 0, 0)
-        if run_rows(connection, _ADVANCE, rows) != len(rows):
-            self.check(connection)
-            raise MovedError(f"{self.room} stands somewhere else than it remembers")
-        run_rows(
+        insert_rows(
             connection,
             _SEQUENCES,
             [(self.room, self.topic, *place, last) for place, last in progress.sequences.items()],
         )
+        insert_rows(connection, _OUTLETS, [(self.room, *place, to, 0) for place, to in progress.outlets.items()])
         if progress.gone and (self.room, self.topic) == (SCORING, EVENTS.name):
             note_given_up(connection, progress.gone)
-        run_rows(connection, _OUTLETS, [(self.room, *place, to, 0) for place, to in progress.outlets.items()])
         run_rows(connection, _MARKS, [(to, self.room, *place, to) for place, to in progress.published.items()])
+        if run_rows(connection, _ADVANCE, rows) != len(rows):  # last: it is waited for
+            self.check(connection)
+            raise MovedError(f"{self.room} stands somewhere else than it remembers")
 
     def accept(self, progress: Progress) -> None:
         """Take into memory what is now on disk."""

@@ -65,7 +65,7 @@ def _no_more() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a batch comes to. Nothing of it has happened yet.
+    """What a batch comes to. Nothing of it has happened yet, and rows that the step itself wrote can be undone.
 
     Attributes:
         write: puts rows in the database; runs inside the transaction that stores the offsets.
@@ -87,9 +87,10 @@ class Step:
 class Room(Protocol):
     """One reader of one topic.
 
-    `step` and `tick` may read the database (they run inside the transaction that will hold what they return, so
-    what they read cannot change under them) but must leave all state as it was: state changes in `Step.after`.
-    `step` may be run again, on parts of a batch, to single out a record that cannot be applied.
+    `step` and `tick` run inside the transaction that will hold what they return, so what they read cannot change under
+    them. They may write rows of their own there, which the database then stores while they go on; but in memory they
+    must leave all as it was: that changes in `Step.after`. `step` may be run again, on parts of a batch, to single out
+    a record that cannot be applied.
 
     Attributes:
         name: its offsets are stored under it, `scoring.rescore`.

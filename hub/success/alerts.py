@@ -217,7 +217,7 @@ def _told(connection: Connection, accounts: Collection[str]) -> dict[str, Told]:
 
 def _profiles(connection: Connection, accounts: Collection[str]) -> dict[str, Mapping[str, Any]]:
     rows = among(connection, select(schema.profiles), schema.profiles.c.account, accounts)
-    return {row.account: dict(row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's own public name
+    return {row.account: row._asdict() for row in rows}
 
 
 def _saving(changed: Mapping[str, Told]) -> Callable[[Connection], None]:

@@ -161,9 +161,14 @@ def test_a_record_whose_key_names_nobody_is_refused(room):
 
 def test_a_step_that_is_not_committed_leaves_no_trace_in_memory(room):
     records = [room.record("acc_1", event("session.started"))]
-    with room.database.read() as connection:
+
+    def step(connection):
         room.rescore.step(connection, records)
-        room.rescore.step(connection, records)
+        raise OSError("disk full")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="disk full"):
+            room.database.write(step).result()
     assert len(room.rescore._accounts) == 0
     room.records(records)
     assert room.measures()["usage_7d"] == pytest.approx(1.0)

@@ -295,7 +295,7 @@ def test_what_two_workers_are_told_of_one_person_at_once_is_all_kept(company, tm
 
 
 @server
-@pytest.mark.parametrize("many", [3, 80])  # one by one, and by COPY
+@pytest.mark.parametrize("many", [3, 80])
 def test_what_two_workers_are_told_at_once_is_applied_by_one_and_known_to_the_other(company, tmp_path, many):
     told = [event("usage.tracked", id=f"acme:{number}", account="acme:customer:1") for number in range(many)]
 

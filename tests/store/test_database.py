@@ -20,7 +20,7 @@ ONCE = upsert(META).on_conflict_do_nothing()
 NEWEST = upsert(META).on_conflict_do_update(index_elements=["key"], set_={"value": upsert(META).excluded.value})
 ALWAYS = insert(META)
 CHANGE = update(META).where(META.c.key == bindparam("k")).values(value=bindparam("v"))
-MANY = (1, 3, 200)  # and by COPY where there is such a thing
+MANY = (1, 3, 1_200)  # and in more than one statement
 
 
 def values(connection):

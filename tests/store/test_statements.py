@@ -47,7 +47,6 @@ def takes_rows(statement):
 def test_rows_of_an_insert_go_to_postgresql_as_arrays(name):
     way = laid_out(DIALECTS["postgresql"], FOUND[name])
     assert way.insert.count("%s::") == way.insert.count("%") == len(way.types)
-    assert ("ON CONFLICT" in way.insert) is not bool(way.copy)
 
 
 def test_the_upserts_are_among_them():

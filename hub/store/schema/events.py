@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, Table
 
-from hub.store.schema.base import String, Text, metadata
+from hub.store.schema.base import RACED, String, Text, metadata
 
 seen = Table(
     "seen",
@@ -12,6 +12,7 @@ seen = Table(
     Column("digest", LargeBinary(16), primary_key=True, comment="blake2b-128 of connection NUL event id"),
     Column("forget", Integer, nullable=False, comment="unix day after which it may be forgotten; 0 never"),
     sqlite_with_rowid=False,
+    info=RACED,
 )
 archive = Table(
     "archive",
@@ -41,6 +42,7 @@ links = Table(
     Column("how", String, nullable=False, comment="record · key · domain · person · merge"),
     Column("at", Double, nullable=False),
     Column("origin", String, index=True, comment="the account it led to before a merge; None: it was not redirected"),
+    info=RACED,
 )
 merges = Table(
     "merges",
