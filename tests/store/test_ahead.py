@@ -114,10 +114,11 @@ def test_a_transaction_of_nobodys_job_is_undone_too(database):
 @server
 def test_nobody_waits_for_rows_until_somebody_asks(database, tmp_path):
     """The server itself waits here, for a row that another transaction holds: what sends it goes on meanwhile."""
-    sent, ended = threading.Event(), threading.Event()
+    began, sent, ended = threading.Event(), threading.Event(), threading.Event()
 
     def first(connection):
         run_rows(connection, FIRST, [(b"held", 0)])
+        began.set()
         return sent.wait(10) and not ended.wait(0.2)
 
     def second(connection):
@@ -128,6 +129,7 @@ def test_nobody_waits_for_rows_until_somebody_asks(database, tmp_path):
 
     with Database(engines.url(tmp_path)) as other:
         future = database.write(first)
+        began.wait(10)
         late = other.write(second)
         assert future.result(20) is True  # had it waited for the row, nobody would have said that it is sent
         assert late.exception(20) is not None
