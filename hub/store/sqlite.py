@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,8 @@ from hub.sdk.errors import ConfigError, HubError
 from hub.store import schema
 from hub.store.checkpoints import BACKSTOP, KEPT, Checkpoints
 from hub.store.versions import Found
+
+_PATIENCE: Final = 30  # seconds to wait for another one's lock
 
 
 class Sqlite:
@@ -49,7 +52,9 @@ class Sqlite:
         if not path.is_file():
             return Found(empty=True)
         try:
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            with closing(
+                sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
+            ) as connection:
                 names = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
                 rows = connection.execute("select key, value from meta") if schema.meta.name in names else ()
                 return Found.of(names, dict(rows))
@@ -92,16 +97,30 @@ class Sqlite:
 
 def _connected(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # we say BEGIN ourselves, see _begin
+    raw.execute(f"pragma busy_timeout={_PATIENCE * 1000}")
+    _ahead_of_writes(raw)
     for pragma in (
-        "journal_mode=wal",
         f"journal_size_limit={KEPT}",
         "synchronous=full",
         f"wal_autocheckpoint={BACKSTOP}",
         "cache_size=-65536",
-        "busy_timeout=30000",
         "foreign_keys=on",
     ):
         raw.execute(f"pragma {pragma}")
+
+
+def _ahead_of_writes(raw: Any) -> None:
+    """Let the file have a write-ahead log. While another one writes to a file without, SQLite refuses at once."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            raw.execute("pragma journal_mode=wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

@@ -1,6 +1,8 @@
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -80,6 +82,18 @@ def test_many_may_open_an_empty_one_at_once(bare):
     assert [meta(one) for one in opened] == [{"schema": str(schema.VERSION), "speaks": str(schema.SPEAKS)}] * 6
     for one in opened:
         one.close()
+
+
+def test_who_opens_a_file_waits_for_another_that_is_just_making_it(tmp_path):
+    path = tmp_path / "bare.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor() as pool:
+        other.execute("begin immediate")
+        opening = pool.submit(Database, f"sqlite:///{path}")
+        with pytest.raises(TimeoutError):
+            opening.result(0.3)
+        other.execute("commit")
+        with opening.result() as opened:
+            assert meta(opened)["schema"] == str(schema.VERSION)
 
 
 def newer(url, speaks):
