@@ -85,6 +85,8 @@ async def declare(admin: Admin, topic: str, spec: TopicSpec, partitions: int) ->
             replicas = min(_REPLICAS, await admin.brokers())
             wanted = settings_of(spec) | ({"min.insync.replicas": "2"} if replicas == _REPLICAS else {})
             if await admin.make(NewTopic(topic, partitions, replicas, topic_configs=wanted)):
+                while await admin.partitions(topic) is None:  # noqa: ASYNC110 - a group that sees none shares none out
+                    await asyncio.sleep(_SOON)
                 return True
             found = await admin.partitions(topic)
         if found is not None and found != partitions:

@@ -14,6 +14,7 @@ from faust.types import TP
 from hub.streams.kafka.broker import Broker
 from hub.streams.kafka.declaring import LARGEST
 
+_LOOK: Final = 5_000  # ms between looks which topics there are: one that a group did not see is nobody's until then
 _NEVER: Final = 86_400_000  # ms: an agent that waits for its database is not dead; the session finds the dead
 
 
@@ -31,6 +32,7 @@ def membership(group: str, broker: Broker) -> tuple[Any, Any]:
         heartbeat_interval_ms=int(broker.session * 300),
         rebalance_timeout_ms=int(broker.rebalance * 1000),
         max_poll_interval_ms=_NEVER,
+        metadata_max_age_ms=_LOOK,
         **broker.client(),
     )
     return kafka, sticky
