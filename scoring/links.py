@@ -1,12 +1,13 @@
 """Which account each reference, key and domain belongs to: the first event that says so is believed.
 
 An explicit key, or a vendor's record that carries one, found at two accounts says that they are one customer: that is
-a merge, told as an event. A person or a domain at two accounts says nothing.
+a merge, told as an event. A person or a domain at two accounts says nothing, with one exception: where the door founded
+an account only because it did not know yet what another door, or the one before it, had acknowledged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from hub import Event
-from hub.ingest.identity import is_account_id, references_of
+from hub.ingest.identity import How, account_id, identifiers_of, is_account_id, references_of
+from hub.ingest.resolver import has_key
 from hub.store import schema
 from hub.store.among import Among
 from hub.streams.room import Message
@@ -71,7 +73,7 @@ class Links:
             connection: knows who holds what.
             events: account and event, in order.
         """
-        claims: list[tuple[str, str, str, Event]] = []
+        claims: list[tuple[str, Event, list[tuple[str, How]]]] = []
         told: set[tuple[str, str, str | None]] = set()
         for account, event in events:
             if not _says_who(event):
@@ -81,20 +83,26 @@ class Links:
                 told.add(said)
             if event.kind == MERGED or not self._new(account, event):
                 continue
-            claims += [(reference, how, account, event) for reference, how in references_of(event)]
+            claims.append((account, event, references_of(event)))
         if not claims:
             return [], []
-        wanted = {reference for reference, *_ in claims}
+        wanted = {reference for *_, proven in claims for reference, _ in proven}
         holders = {row.reference: row.account for row in _LINKS.rows(connection, wanted)}
+        keyed: set[str] = set()
         rows, merges = [], {}
-        for reference, how, account, event in claims:
-            holder = holders.get(reference)
-            if holder is None:
-                holders[reference] = account
-                rows.append((reference, account, how, event.occurred_at.timestamp(), None))
-            elif holder != account and how == "key":
-                # the account named after the key survives: everybody ends there, whoever came first
-                merges[account, holder] = (reference, event)
+        for account, event, proven in claims:
+            if twin := _twin(account, event, holders.get, lambda one: one in keyed or has_key(connection, one)):
+                merges[twin] = (proven[-1][0], event)
+            for reference, how in proven:
+                holder = holders.get(reference)
+                if holder is None:
+                    holders[reference] = account
+                    rows.append((reference, account, how, event.occurred_at.timestamp(), None))
+                    if how == "key":
+                        keyed.add(account)
+                elif holder != account and how == "key":
+                    # the account named after the key survives: everybody ends there, whoever came first
+                    merges[account, holder] = (reference, event)
         return rows, [merged(survivor, absorbed, *why) for (absorbed, survivor), why in sorted(merges.items(), key=str)]
 
     def wrote(self, events: Iterable[tuple[str, Event]]) -> None:
@@ -116,6 +124,22 @@ def _says_who(event: Event) -> bool:
     """Whether it carries more than references."""
     facts = event.properties
     return bool(facts) and not facts.keys().isdisjoint(("external_id", "domain", "email"))
+
+
+def _twin(
+    account: str, event: Event, linked: Callable[[str], str | None], keyed: Callable[[str], bool]
+) -> tuple[str, str] | None:
+    """The account to be absorbed, and the survivor, where this event founded one for a domain that is another's.
+
+    The door would have given it that other account, had it known (`hub.ingest.identity`); one with a key survives.
+    """
+    found = identifiers_of(event)
+    home = linked(found.domain) if found.domain else None
+    if home is None or home == account or account != account_id(found.strongest) or linked(found.reference):
+        return None
+    if found.key is None:
+        return account, home
+    return None if linked(found.key) or keyed(home) else (home, account)
 
 
 def merged(survivor: str, absorbed: str, reference: str, event: Event) -> Message:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from hub.ingest.identity import Identifiers, account_of, identifiers_of, survivor_of
 from hub.sdk.events import Event
@@ -104,7 +104,12 @@ class Resolver:
         if account in self._keyed:
             return True
         with self._database.read() as connection:
-            return connection.scalar(_KEYED, {"account": account}) is not None
+            return has_key(connection, account)
+
+
+def has_key(connection: Connection, account: str) -> bool:
+    """Whether an explicit key is linked to this account."""
+    return connection.scalar(_KEYED, {"account": account}) is not None
 
 
 def _trim(memory: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from sqlalchemy import select
 
+from hub.ingest.identity import account_id
 from hub.store import schema
 from hub.store.questions import account
 from scoring.clock import DAY
@@ -121,6 +122,48 @@ def test_one_domain_at_two_accounts_merges_nobody(room):
     for number in (1, 2):
         facts = {"domain": "acme.com"}
         room.take([event("account.updated", account=f"crm:account:{number}", properties=facts)], f"acc_{number}")
+    assert room.rows(select(schema.merges)) == []
+
+
+ACME, OTHER = {"domain": "acme.com"}, {"domain": "other.example"}
+KEYED = {"external_id": "A-1"}
+
+
+def founded(by, number, **facts):
+    """An event of an account that the door founded: it knew nobody who had what the event carries."""
+    told = event("account.updated", account=f"vendor{number}:account:{number}", properties=facts)
+    return told, account_id(by)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("keyed_first", [True, False])
+def test_who_was_founded_for_want_of_knowing_is_merged_with_whose_domain_it_is(room, at_once, keyed_first):
+    keyed, guessed = founded("key:A-1", 1, **ACME, **KEYED), founded("domain:acme.com", 2, **ACME)
+    both = [keyed, guessed] if keyed_first else [guessed, keyed]
+    if at_once:
+        room.records([room.record(account, one) for one, account in both])
+    else:
+        for one, account in both:
+            room.take([one], account)
+    assert room.rows(select(schema.merges.c.absorbed, schema.merges.c.survivor)) == [(guessed[1], keyed[1])]
+    room.tick()
+    assert room.rows(select(schema.accounts.c.id)) == [(keyed[1],)]
+
+
+def test_two_keys_are_two_customers_though_the_door_did_not_know_of_both(room):
+    for number in (1, 2):
+        one, account = founded(f"key:A-{number}", number, **ACME, external_id=f"A-{number}")
+        room.take([one], account)
+    assert room.rows(select(schema.merges)) == []
+
+
+def test_who_is_known_already_and_turns_out_to_share_a_domain_is_left_alone(room):
+    customer, account = founded("domain:acme.com", 1, **ACME)
+    room.take([customer], account)
+    supplier, other = founded("domain:other.example", 2, **OTHER)
+    room.take([supplier], other)
+    asks = event("ticket.opened", account=supplier.account, properties={"email": "ada@acme.com"})
+    room.take([asks], other)  # somebody of the one writes as the other
     assert room.rows(select(schema.merges)) == []
 
 
