@@ -260,14 +260,14 @@ class Worker:
             destinations.save(connection, name, was, called.destination)
 
         await lease.write(record)
-        if (traces := tracing.current()) is not None:
-            from sinks.tracing import tell  # noqa: PLC0415 - needs an extra
-
-            await asyncio.to_thread(tell, traces, self._database, self.sink, news, took)
         self._say(was, called.destination)
         if written:
             await self._publish(DELIVERIES, [Message(r.account.encode(), msgspec.json.encode(r)) for r in written])
         self._told(name, sorted({r.account for r in written}))
+        if (traces := tracing.current()) is not None:
+            from sinks.tracing import tell  # noqa: PLC0415 - needs an extra
+
+            await asyncio.to_thread(tell, traces, self._database, self.sink, news, took)
         return called.destination
 
     def _say(self, was: Destination, now: Destination) -> None:
