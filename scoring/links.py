@@ -7,7 +7,7 @@ an account only because it did not know yet what another door, or the one before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from hub import Event
-from hub.ingest.identity import How, account_id, identifiers_of, is_account_id, references_of
+from hub.ingest.identity import account_id, identifiers_of, is_account_id, references_of
 from hub.ingest.resolver import has_key
 from hub.store import schema
 from hub.store.among import Among
@@ -73,17 +73,7 @@ class Links:
             connection: knows who holds what.
             events: account and event, in order.
         """
-        claims: list[tuple[str, Event, list[tuple[str, How]]]] = []
-        told: set[tuple[str, str, str | None]] = set()
-        for account, event in events:
-            if not _says_who(event):
-                said = (account, event.account, event.contact)
-                if said in told:
-                    continue
-                told.add(said)
-            if event.kind == MERGED or not self._new(account, event):
-                continue
-            claims.append((account, event, references_of(event)))
+        claims = [(account, event, references_of(event)) for account, event in self._claiming(events)]
         if not claims:
             return [], []
         wanted = {reference for *_, proven in claims for reference, _ in proven}
@@ -111,6 +101,18 @@ class Links:
             self._known.clear()
         self._known.update([(account, event.account) for account, event in events])
         self._known.update([(account, event.contact) for account, event in events if event.contact])
+
+    def _claiming(self, events: Sequence[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+        """Those that may say something new."""
+        told: set[tuple[str, str, str | None]] = set()
+        for account, event in events:
+            if not _says_who(event):
+                said = (account, event.account, event.contact)
+                if said in told:
+                    continue
+                told.add(said)
+            if event.kind != MERGED and self._new(account, event):
+                yield account, event
 
     def _new(self, account: str, event: Event) -> bool:
         if not _says_who(event):

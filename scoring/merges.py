@@ -7,12 +7,14 @@ from typing import Final
 from sqlalchemy import BigInteger, Connection, String, cast, select
 
 from hub.store import schema
+from hub.store.question import Answer, Question
 from hub.store.upserts import insert
 from hub.streams.topics import EVENTS
 
 _KEY: Final = "merges"
 _META, _OFFSETS, _MERGES = schema.meta, schema.offsets, schema.merges
 _HOW_MANY: Final = select(_META.c.value).where(_META.c.key == _KEY)
+_COUNT: Final = Question(_HOW_MANY)
 _ALL: Final = select(_MERGES.c.absorbed, _MERGES.c.survivor, _HOW_MANY.scalar_subquery().label("told"))  # of one moment
 _TELL: Final = (  # the database counts: of two who tell at once the second waits for the first
     insert(_META)
@@ -35,13 +37,21 @@ class Merges:
         self.survivors: dict[str, str] = {}
         self._told: int | None = None
 
-    def read(self, connection: Connection) -> frozenset[str] | None:
+    def ask(self, connection: Connection) -> Answer:
+        """How often anybody has merged or taken back."""
+        return _COUNT.ask(connection)
+
+    def read(self, connection: Connection, answer: Answer | None = None) -> frozenset[str] | None:
         """See what was merged or taken back since.
+
+        Args:
+            connection: knows it.
+            answer: what was asked before, if it was.
 
         Returns:
             The accounts that were absorbed or came back; None if some were both, and which cannot be told any more.
         """
-        told = int(connection.scalar(_HOW_MANY) or 0)
+        told = next((int(row.value) for row in (answer or self.ask(connection))()), 0)
         if told == self._told:
             return frozenset()
         found = {}

@@ -134,8 +134,7 @@ class Rescore:
     def step(self, connection: Connection, batch: Sequence[Record]) -> Step:
         """Fold events, score whom they touched, and say what moved."""
         wall = self._clock.wall()
-        self._see_merges(connection)
-        self._scorers.refresh(connection)
+        self._look_around(connection)
         taken = read(connection, batch, wall, self._merges.survivors)
         self._pass_on(connection, taken)
         if not taken.fresh:
@@ -157,8 +156,7 @@ class Rescore:
 
     def tick(self, connection: Connection) -> Step | None:
         """Rescore a slice of the accounts that time, a newer model or a merge has changed; mature labels."""
-        self._see_merges(connection)
-        self._scorers.refresh(connection)
+        self._look_around(connection)
         now = self._clock.wall()
         slots = self._affordable(self._due(now))
         labels = [] if self._by_events else snapshots.matured(connection, self._held, now, _SLICE)
@@ -345,9 +343,11 @@ class Rescore:
     def _partition(self, account: str) -> int:
         return merge.partition_of_account(account, self._partitions)
 
-    def _see_merges(self, connection: Connection) -> None:
-        """Other workers merge, too: what they absorbed is not ours to score any more, what they gave back is."""
-        changed = self._merges.read(connection)
+    def _look_around(self, connection: Connection) -> None:
+        """See newer models and merges: what others absorbed is not ours to score any more, what they gave back is."""
+        merges, models = self._merges.ask(connection), self._scorers.ask(connection)
+        self._scorers.refresh(models)
+        changed = self._merges.read(connection, merges)
         self._reload(connection, changed, self._held)
         if changed is None or changed:
             self._links.forget()

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from hub.store import schema
+from hub.store.question import Answer, Question
 from scoring.config import Config
 from scoring.experts.guests import Panel
 from scoring.model import DRAFT, Model, decode
@@ -16,7 +17,7 @@ from scoring.scorer import Scorer
 
 _KEPT: Final = 12
 _MODELS: Final = schema.models
-_NEWEST: Final = (
+_NEWEST: Final = Question(
     select(_MODELS.c.version, _MODELS.c.trained_through)
     .where(_MODELS.c.version > DRAFT)
     .order_by(_MODELS.c.version.desc())
@@ -41,9 +42,13 @@ class Scorers:
         self.names = self._kept[DRAFT].names
         self.shape = Shape(self.names, self._kept[DRAFT].dimensions, len(config.measures))
 
-    def refresh(self, connection: Connection) -> None:
-        """See which versions there are now."""
-        found = {row.version: row.trained_through for row in connection.execute(_NEWEST)}
+    def ask(self, connection: Connection) -> Answer:
+        """Which versions there are now."""
+        return _NEWEST.ask(connection)
+
+    def refresh(self, answer: Answer) -> None:
+        """Take in what was asked."""
+        found = {row.version: row.trained_through for row in answer()}
         self._through = sorted((self._handed | found).items(), reverse=True)
 
     def use(self, model: Model) -> None:

@@ -7,7 +7,7 @@ is told where an answer is read, before any other statement, and at the end of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 
@@ -49,17 +49,31 @@ def send(connection: Connection, statement: str, values: tuple[Any, ...]) -> psy
         return cursor
 
 
-def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Iterable[Any]:
+def ask(connection: Connection, statement: str, values: tuple[Any, ...]) -> Sequence[Any]:
     """Rows of a question, with their columns as attributes; what was sent before it need not be waited for apart.
 
     Raises:
         DBAPIError: of this one or of one sent before.
     """
+    return asked(connection, statement, values)()
+
+
+def asked(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> Callable[[], Sequence[Any]]:
+    """The same, sent now; whoever calls what is returned waits for the rows.
+
+    Raises:
+        DBAPIError: as `ask`, here or when it is called.
+    """
     if not may(connection):
-        return connection.exec_driver_sql(statement, values)
+        rows = connection.exec_driver_sql(statement, values).all()
+        return lambda: rows
     cursor = send(connection, statement, values)
-    with _told(connection, _driver(connection)):
-        return cursor.fetchall()
+
+    def heard() -> Sequence[Any]:
+        with _told(connection, _driver(connection)):
+            return cursor.fetchall()
+
+    return heard
 
 
 def settle(connection: Connection) -> None:

@@ -19,6 +19,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
@@ -288,9 +289,8 @@ class Agent:
 
     def _write(self, connection: Connection, decide: Decide, progress: Progress, records: int) -> _Done:
         """A step and everything it comes to; runs on the database's writer thread, inside the transaction."""
-        if not progress.next or connection.dialect.name != "sqlite":  # SQLite has one writer: writing progress tells
-            self.books.check(connection)
-        with metrics.STEP.labels(self.room.name).time():
+        told = bool(progress.next) and connection.dialect.name == "sqlite"  # by writing progress
+        with nullcontext() if told else self.books.held(connection), metrics.STEP.labels(self.room.name).time():
             step = decide(connection)
         step.write(connection)
         applied = records - step.duplicates - step.forwarded - len(step.dead) if progress.next else 0

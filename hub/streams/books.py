@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.sdk.errors import HubError, RetryLaterError
 from hub.store import schema
 from hub.store.database import insert_rows, run_rows
+from hub.store.question import Question
 from hub.store.upserts import insert
 from hub.streams.accounting import SCORING, note_given_up
 from hub.streams.room import Record
@@ -20,7 +23,6 @@ from hub.streams.topics import EVENTS
 Place = tuple[str, int]  # topic or producer, partition
 
 _OFFSETS: Final = schema.offsets
-_NOBODY: Final = -1
 _BEGIN: Final = insert(_OFFSETS).on_conflict_do_nothing()
 _CLAIM: Final = (
     update(_OFFSETS)
@@ -49,6 +51,16 @@ _ADVANCE: Final = (
             _OFFSETS.c.next == bindparam("n"),
         ),
     )
+)
+_STORE: Final = insert(_OFFSETS).on_conflict_do_update(
+    index_elements=list(_OFFSETS.primary_key),
+    set_={
+        "next": insert(_OFFSETS).excluded.next,
+        **{
+            name: _OFFSETS.c[name] + insert(_OFFSETS).excluded[name]
+            for name in ("applied", "duplicates", "dead_lettered", "forwarded")
+        },
+    },
 )
 _SEQUENCES: Final = insert(schema.sequences).on_conflict_do_update(
     index_elements=list(schema.sequences.primary_key),
@@ -151,6 +163,7 @@ class Books:
         self.sequences: dict[Place, int] = {}
         self.outlets: dict[Place, int] = {}
         self.published: dict[Place, int] = {}
+        self._where = self._question()
 
     def claim(self, connection: Connection, partitions: Collection[int], *, keep: bool = True) -> Claim:
         """Become who may move these partitions; whoever was is fenced, once what it is committing is committed.
@@ -165,7 +178,7 @@ class Books:
         self.gone = []  # whoever reads from where they stand finds it again
         there = set(connection.scalars(select(_OFFSETS.c.partition).where(self._among(_OFFSETS, wanted))))
         run_rows(connection, _BEGIN, [(self.room, self.topic, p, 0, 0, 0, 0, 0, 0) for p in wanted if p not in there])
-        stood = self._epochs(connection, wanted, wait=False)
+        stood = self._epochs(connection, wanted)
         if len(stood) < len(wanted):
             raise UnderWayError(f"{self.room} is being moved")
         kept = frozenset(p for p, epoch in stood.items() if keep and self.epochs.get(p) == epoch)
@@ -198,19 +211,38 @@ class Books:
             raise SetBackError("the database was set back while we worked on it")
         same = {partition for partition, epoch in claim.epochs.items() if self.epochs.get(partition) == epoch}
         self.epochs, self.next, self.outlets = claim.epochs, stand, outlets
+        self._where = self._question()
         self.sequences = {(row.producer, row.partition): row.last for row in read}
         known = {at: mark for at, mark in self.published.items() if at[1] in same}
         marks = {(row.topic, row.partition): row.published for row in out}
         self.published = {at: max(mark, known.get(at, 0)) for at, mark in marks.items()}
 
-    def check(self, connection: Connection) -> None:
-        """Make sure of the claim, and that it lasts until this transaction ends: what it reads cannot change then.
+    @contextmanager
+    def held(self, connection: Connection) -> Iterator[None]:
+        """Make sure of the claim, and that it lasts until this transaction ends: what is read in it cannot change then.
+
+        On a server rows are locked as it begins. Where they stand is looked at when it ends, for by then the answer
+        has come: what was done meanwhile is to be undone if it raises.
 
         Raises:
             FencedError: somebody else has claimed a partition since.
+            MovedError: nobody has, and one stands somewhere else than we remember.
         """
-        if self._epochs(connection, list(self.epochs)) != self.epochs:
+        answer = self._where.ask(connection)
+        try:
+            yield
+        except SQLAlchemyError:
+            raise  # nobody can be asked any more
+        except Exception:
+            self._compare(answer())
+            raise
+        self._compare(answer())
+
+    def _compare(self, rows: Sequence[Any]) -> None:
+        if {row.partition: row.epoch for row in rows} != self.epochs:
             raise FencedError(f"another process has claimed {self.room}")
+        if any(self.next.get(row.partition, 0) != row.next for row in rows):
+            raise MovedError(f"{self.room} stands somewhere else than it remembers")
 
     def settle(self, connection: Connection) -> None:
         """See that no transaction is under way that moves our partitions.
@@ -222,7 +254,7 @@ class Books:
         """
         among = self._among(_OFFSETS, list(self.epochs))
         there = connection.scalar(select(func.count()).select_from(_OFFSETS).where(among))
-        if len(self._epochs(connection, list(self.epochs), wait=False)) != there:
+        if len(self._epochs(connection, list(self.epochs))) != there:
             raise UnderWayError(f"{self.room} is being moved")
 
     def fresh(self, records: Sequence[Record]) -> tuple[list[Record], Progress]:
@@ -246,18 +278,12 @@ class Books:
         return fresh, progress
 
     def write(self, connection: Connection, progress: Progress) -> None:
-        """Store the progress, if the claim still holds.
+        """Store the progress: on a server, of what is `held`; in a file, if the claim still holds.
 
         Raises:
             FencedError: it does not.
             MovedError: it does, and something else was stored meanwhile.
         """
-        rows: list[tuple[Any, ...]] = []
-        counts = progress.counts
-        for partition, to in sorted(progress.next.items()):
-            epoch, at = self.epochs.get(partition, _NOBODY), self.next.get(partition, 0)
-            rows.append((to, *counts, self.room, self.topic, partition, epoch, at))
-            counts = (0, 0, 0, 0)
         insert_rows(
             connection,
             _SEQUENCES,
@@ -267,9 +293,26 @@ class Books:
         if progress.gone and (self.room, self.topic) == (SCORING, EVENTS.name):
             note_given_up(connection, progress.gone)
         run_rows(connection, _MARKS, [(to, self.room, *place, to) for place, to in progress.published.items()])
-        if run_rows(connection, _ADVANCE, rows) != len(rows):  # last: it is waited for
-            self.check(connection)
-            raise MovedError(f"{self.room} stands somewhere else than it remembers")
+        self._advance(connection, progress)
+
+    def _advance(self, connection: Connection, progress: Progress) -> None:
+        if progress.next.keys() - self.epochs.keys():
+            raise FencedError(f"{self.room} was told to move what it does not hold")
+        moved, counts = [], [progress.counts, *[(0, 0, 0, 0)] * len(progress.next)]
+        for (partition, to), many in zip(sorted(progress.next.items()), counts, strict=False):
+            moved.append((partition, self.epochs[partition], self.next.get(partition, 0), to, many))
+        here = self.room, self.topic
+        if connection.dialect.name == "sqlite":  # it has one writer: what is written tells whether the claim holds
+            rows = [(to, *many, *here, partition, epoch, at) for partition, epoch, at, to, many in moved]
+            if run_rows(connection, _ADVANCE, rows) != len(rows):
+                with self.held(connection):
+                    raise MovedError(f"{self.room} stands somewhere else than it remembers")
+        else:
+            insert_rows(
+                connection,
+                _STORE,
+                [(*here, partition, to, *many, epoch) for partition, epoch, _, to, many in moved],
+            )
 
     def accept(self, progress: Progress) -> None:
         """Take into memory what is now on disk."""
@@ -295,11 +338,17 @@ class Books:
         seen[place] = record.sequence
         return True
 
-    def _epochs(self, connection: Connection, partitions: Sequence[int], *, wait: bool = True) -> dict[int, int]:
-        """By partition; they stay what they are until the transaction ends. Not waiting leaves out what is moved."""
+    def _epochs(self, connection: Connection, partitions: Sequence[int]) -> dict[int, int]:
+        """By partition; they stay what they are until the transaction ends. Leaves out what is being moved."""
         asked = select(_OFFSETS.c.partition, _OFFSETS.c.epoch).where(self._among(_OFFSETS, partitions))
-        rows = connection.execute(asked.order_by(_OFFSETS.c.partition).with_for_update(skip_locked=not wait))
+        rows = connection.execute(asked.order_by(_OFFSETS.c.partition).with_for_update(skip_locked=True))
         return {row.partition: row.epoch for row in rows}
+
+    def _question(self) -> Question:
+        """Where everything stands that we hold, and whose it is; nobody may move it until the transaction ends."""
+        asked = select(_OFFSETS.c.partition, _OFFSETS.c.epoch, _OFFSETS.c.next)
+        mine = asked.where(self._among(_OFFSETS, list(self.epochs)))
+        return Question(mine.order_by(_OFFSETS.c.partition).with_for_update())
 
     def _among(self, table: Any, partitions: Sequence[int]) -> Any:
         return and_(table.c.room == self.room, table.c.topic == self.topic, table.c.partition.in_(partitions))

@@ -239,7 +239,7 @@ class Answers:
             AskedWrongError: what is supposed cannot be.
         """
         standing = self._standing(connection, account)
-        self._scorers.refresh(connection)
+        self._scorers.refresh(self._scorers.ask(connection))
         scorer = self._scorers.at(connection, self._scorers.newest()) or standing.scorer
         supposed = suppose(connection, standing, self._measures, question)
         now, then = standing.judged(standing.values, scorer), standing.judged(supposed.values, scorer, supposed.by_hand)

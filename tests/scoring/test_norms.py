@@ -315,7 +315,7 @@ def test_a_version_is_used_for_no_moment_before_its_norms(tmp_path):
     assert ticked(room, learner) is not None
     with room.database.read() as connection:
         model = newest(connection)
-        room.rescore._scorers.refresh(connection)
+        room.rescore._scorers.refresh(room.rescore._scorers.ask(connection))
     assert model.through == model.norms.at >= START - DAY
     assert room.rescore._scorers.newest(model.through - 1.0) == 0
     assert room.rescore._scorers.newest(model.through) == 1

@@ -140,5 +140,10 @@ def test_who_works_on_a_log_that_is_lost_moves_nothing_any_more(place, lose):
         books.load(connection, claim)
     after = lose("new.db")
     align(after.database, after.log)
+
+    def look(connection):
+        with books.held(connection):
+            pass
+
     with pytest.raises(FencedError):
-        place.database.write(books.check).result()
+        place.database.write(look).result()
