@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from hub.store import schema
 from hub.store.among import Among
 from hub.store.database import Database, insert_rows, run_rows
+from hub.store.question import Question
 from tests import engines
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -44,6 +45,31 @@ def test_what_is_read_behind_them_is_them(database):
 
     assert run(database, job) == ({"k00001": "v1", "k01499": "v1499"}, [1_000, 502], 1_503)
     assert held(database) == 1_503
+
+
+def test_an_answer_is_of_the_moment_of_its_question(database):
+    many = Question(select(func.count().label("many")).where(META.c.key.like("k%")))
+
+    def job(connection):
+        before = many.ask(connection)
+        insert_rows(connection, NEW, rows(3))
+        after = many.ask(connection)
+        return [[row.many for row in answer()] for answer in (after, before, after)]
+
+    assert run(database, job)[:2] == [[3], [0]]
+
+
+def test_an_answer_says_what_went_wrong_before_its_question(database):
+    run(database, lambda c: insert_rows(c, NEW, rows(1)))
+    anything = Question(select(META.c.key))
+
+    def job(connection):
+        insert_rows(connection, NEW, rows(1))
+        anything.ask(connection)()
+
+    with pytest.raises(IntegrityError):
+        run(database, job)
+    assert held(database) == 1
 
 
 def test_what_is_wrong_with_them_undoes_their_job_and_no_other(database):
