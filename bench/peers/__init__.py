@@ -6,7 +6,8 @@ are the bench's own and durable (fsync, synchronous commit). The listed work is 
 id into an archive, fold into measures, score, say why, store the row, write a row of the ledger when health moved,
 publish that, remember the position. Each file of an engine says what it does otherwise. Where it ends is checked
 against the distinct events folded at once. Rates are by the clock, and by processor seconds of the engine's process
-alone: broker and database share the cores. Slow engines get fewer events. Medians of rounds, in which all take turns.
+alone: broker and database share the cores. Slow engines get fewer events. Medians of rounds, in which all take turns; a
+ratio is of two of one round.
 `pulsehub` does more than is listed: it keeps what things a customer has, its people and profile, and who is whose, as
 `bare.room` does: the very same room, driven by hand. `pulsehub.one` and `.two` are for each other (`bench.peers.ours`).
 

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ _GOALS: Final = (
 """Figure, the rows of which the best counts, how many times as fast ours should be."""
 _TWO_GOAL: Final = 1.5
 _NAMED: Final = ("faust-streaming", "aiokafka", "quixstreams", "bytewax", "confluent-kafka", "psycopg", "numpy")
-Rounds = dict[str, list[Ran]]
+Rounds = dict[str, dict[int, Ran]]  # by name, and by the round it ran in
 
 
 def measure(events: int, accounts: int, rounds: int) -> list[Result]:
@@ -57,7 +58,7 @@ def take_turns(parts: Parts, events: int, accounts: int, rounds: int) -> Rounds:
             logs[size] = Backlog(f"backlog-{size}", len(told), size, Expected(told)), told
         return logs[size]
 
-    ran: Rounds = defaultdict(list)
+    ran: Rounds = defaultdict(dict)
     names = [*(engine.name for engine in engines.PEERS), OURS, ONE, TWO]
     by_name = {engine.name: engine for engine in engines.PEERS}
     for turn in range(rounds):
@@ -66,39 +67,51 @@ def take_turns(parts: Parts, events: int, accounts: int, rounds: int) -> Rounds:
             one, told = log_of(min(events, engine.most) if engine else events)
             try:
                 if engine:
-                    ran[name].append(engines.run(engine, one, parts, f"round{turn}-{name}"))
+                    ran[name][turn] = engines.run(engine, one, parts, f"round{turn}-{name}")
                 elif name == OURS:
-                    ran[name].append(ours.run(told, one, parts, f"round{turn}-{name}"))
+                    ran[name][turn] = ours.run(told, one, parts, f"round{turn}-{name}")
                 else:
                     workers = 1 if name == ONE else 2
-                    ran[name].append(ours.together(workers, told, one, parts, f"round{turn}-{name}"))
+                    ran[name][turn] = ours.together(workers, told, one, parts, f"round{turn}-{name}")
             except EngineError as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 continue
-            for fault in ran[name][-1].faults:
+            for fault in ran[name][turn].faults:
                 print(f"{name} ended wrong: {fault}", file=sys.stderr)
     return ran
 
 
 def figures(ran: Rounds) -> list[Result]:
     """Ratios with their goals, then each engine's rates and whether it ended right."""
-    rates = {name: median([one.rate for one in some]) for name, some in ran.items() if some}
-    found = []
-    if OURS in rates:
-        for figure, rivals, goal in _GOALS:
-            if theirs := [rates[rival] for rival in rivals if rival in rates]:
-                found.append(at_least(figure, rates[OURS] / max(theirs), "times as fast", goal))
-    if ONE in rates and TWO in rates:
-        found.append(at_least("peers.two.ratio", rates[TWO] / rates[ONE], "of one worker", _TWO_GOAL))
-    for name, some in ran.items():
-        if not some:
+    found: list[Result] = []
+    for figure, rivals, goal in _GOALS:
+        found += _ratio(figure, ran, OURS, rivals, unit="times as fast", goal=goal)
+    found += _ratio("peers.two.ratio", ran, TWO, (ONE,), unit="of one worker", goal=_TWO_GOAL)
+    for name, by_round in ran.items():
+        if not (some := list(by_round.values())):
             continue
         found += [
-            told(f"peers.{name}", rates[name], "events/s"),
+            told(f"peers.{name}", median([one.rate for one in some]), "events/s"),
             told(f"peers.{name}.cpu", median([one.rate_cpu for one in some]), "events/cpu s"),
             at_least(f"peers.{name}.right", sum(not one.faults for one in some) / len(some), "of runs", 1.0),
         ]
     return found
+
+
+def _ratio(figure: str, ran: Rounds, mine: str, rivals: Sequence[str], *, unit: str, goal: float) -> list[Result]:
+    """How we compare with the best of these in the same round, for the next one may be in a slower minute."""
+    ratios = [
+        one.rate / max(theirs)
+        for turn, one in ran.get(mine, {}).items()
+        if (theirs := [ran[rival][turn].rate for rival in rivals if turn in ran.get(rival, {})])
+    ]
+    if not ratios:
+        return []
+    return [
+        at_least(figure, median(ratios), unit, goal),
+        told(f"{figure}.least", min(ratios), "of all rounds"),
+        told(f"{figure}.most", max(ratios), "of all rounds"),
+    ]
 
 
 def _waits(parts: Parts, ran: Rounds, accounts: int) -> list[Result]:
@@ -106,7 +119,7 @@ def _waits(parts: Parts, ran: Rounds, accounts: int) -> list[Result]:
     if not ran[OURS]:
         return []
     try:
-        paced = latency.measure(parts, median([one.rate for one in ran[OURS]]) / 2, accounts)
+        paced = latency.measure(parts, median([one.rate for one in ran[OURS].values()]) / 2, accounts)
     except EngineError as error:
         print(f"latency: {error}", file=sys.stderr)
         paced = []

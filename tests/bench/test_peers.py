@@ -96,14 +96,15 @@ def test_an_event_that_is_met_again_where_it_was_met_is_no_repeat(database):
 
 def test_ratios_are_told_of_who_ran_and_a_wrong_end_is_told():
     ran = {
-        "faust": [Ran(100.0, 200.0, [])],
-        "bytewax.map": [Ran(1_000.0, 1_000.0, [])],
-        "bytewax.batch": [Ran(2_000.0, 2_000.0, []), Ran(4_000.0, 2_000.0, ["3 of 4"])],
-        "pulsehub": [Ran(9_000.0, 9_000.0, [])],
+        "faust": {0: Ran(100.0, 200.0, [])},
+        "bytewax.map": {0: Ran(1_000.0, 1_000.0, []), 1: Ran(500.0, 1_000.0, [])},
+        "bytewax.batch": {0: Ran(2_000.0, 2_000.0, []), 1: Ran(4_000.0, 2_000.0, ["3 of 4"])},
+        "pulsehub": {0: Ran(9_000.0, 9_000.0, []), 1: Ran(6_000.0, 9_000.0, []), 2: Ran(1.0, 1.0, [])},
     }
     found = {one.name: one for one in table.figures(ran)}
     assert found["peers.faust.ratio"].value == 90.0
-    assert found["peers.bytewax.ratio"].value == 3.0, "the better of the two"
+    assert found["peers.bytewax.ratio"].value == 3.0, "of the better of the two, in the same round"
+    assert (found["peers.bytewax.ratio.least"].value, found["peers.bytewax.ratio.most"].value) == (1.5, 4.5)
     assert found["peers.bytewax.batch.right"].value == 0.5
     assert not found["peers.bytewax.batch.right"].holds
     assert "peers.quix.ratio" not in found
