@@ -47,15 +47,15 @@ def by_trace(kept):
     return found
 
 
-async def lived(settings, around, done):
-    """A customer is founded and falls into trouble, in a hub among its vendors; until `done`."""
+async def lived(settings, around, done, why):
+    """A customer is founded and falls into trouble, in a hub among its vendors; until `done`, or else `why` not."""
     async with Hub(settings.model_copy(update={"port": 0}), around.settings) as hub:
         for happenings in (around.founding(), around.trouble()):
             for pings in happenings.values():
                 for ping in pings:
                     await asyncio.to_thread(post, hub.url, ping)
             assert await hub.engine.drained(30)
-        await asyncio.to_thread(until, done)
+        await asyncio.to_thread(until, done, why=why)
 
 
 @pytest.fixture(params=INSTALLATIONS)
@@ -66,13 +66,20 @@ def ours(request):
 
 
 async def test_a_webhook_is_followed_through_scoring_to_its_deliveries(tmp_path, spans, ours):
-    def delivered():
+    def sinks():
         kept = [one for one in by_trace(spans).values() if {s.name for s in one} == {"take", "score", "deliver"}]
-        sinks = {s.attributes.get("pulsehub.sink") for one in kept for s in one} - {None}
-        return {"salesforce", "zendesk", "email"} <= sinks
+        return {s.attributes.get("pulsehub.sink") for one in kept for s in one} - {None}
+
+    def delivered():
+        return {"salesforce", "zendesk", "email"} <= sinks()
 
     with world() as around:
-        await lived(load({"PULSEHUB_DATA": str(tmp_path)} | ours)[0], around, delivered)
+        await lived(
+            load({"PULSEHUB_DATA": str(tmp_path)} | ours)[0],
+            around,
+            delivered,
+            lambda: f"deliveries were traced of {sinks()} alone",
+        )
     for trace, some in by_trace(spans).items():
         named = {span.name: span for span in some}
         assert {"take", "score"} <= named.keys()
