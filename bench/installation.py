@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.traffic import everybody, fill, traffic
 from hub.registry import Configured, Registry
 from hub.settings import Settings
-from hub.worker import Engine
+from hub.worker.engine import Engine
 
 _PATIENCE = 120.0
 

@@ -48,7 +48,7 @@ from bench.traffic import account_of
 from hub.registry import Configured, Registry
 from hub.settings import Settings
 from hub.streams.kafka.broker import Broker
-from hub.worker import Engine
+from hub.worker.engine import Engine
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 ACCOUNTS: Final = SIZES[-1]

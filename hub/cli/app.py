@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from hub.cli.context import choose_config
+from hub.cli.summaries import summary
 
 COMMANDS: Final = {
     "up": "hub.cli.running:up",
@@ -52,6 +53,15 @@ COMMANDS: Final = {
 
 
 class _Commands(TyperGroup):
+    _listing = False  # only their summaries are asked for
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's shape
         return list(COMMANDS)
 
@@ -59,6 +69,8 @@ class _Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
+        if self._listing:
+            return TyperCommand(cmd_name, help=summary(module, name))
         gc.disable()  # what is imported stays: to walk it again and again is a fifth of a start
         try:
             found = getattr(import_module(module), name)

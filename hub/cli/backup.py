@@ -33,7 +33,7 @@ from hub.store.database import Database
 from hub.store.schema import configs
 from hub.streams.opening import open_log
 from hub.streams.topics import EVENTS
-from hub.worker import Engine
+from hub.worker.engine import Engine
 from scoring.loading import load as load_config
 
 _LOOK: Final = 0.5  # seconds

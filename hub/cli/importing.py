@@ -25,7 +25,8 @@ from hub.logs import configure_logging
 from hub.registry import Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings, adopt
-from hub.worker import Beside, Engine
+from hub.worker.beside import Beside
+from hub.worker.engine import Engine
 from scoring.lessons import MIX
 from scoring.model import CARD
 from scoring.proof.quality import Quality, quality

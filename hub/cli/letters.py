@@ -22,7 +22,7 @@ from hub.sdk.errors import ConfigError, HubError
 from hub.store.database import Database
 from hub.store.questions import way
 from hub.streams.log import Log
-from hub.worker import Beside
+from hub.worker.beside import Beside
 from sinks.delivery import replay as deliver_again
 
 app = typer.Typer(

@@ -18,7 +18,7 @@ from hub.sdk.events import Event
 from hub.store.database import Database
 from hub.store.family import head
 from hub.store.schema import merges
-from hub.worker import Beside
+from hub.worker.beside import Beside
 
 OURS = "pulsehub"
 

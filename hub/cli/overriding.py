@@ -15,7 +15,7 @@ from hub.cli.look import Account, find, moment
 from hub.cli.output import Json, answer, iso, plain, print_json, print_table, when
 from hub.ingest.intake import seal
 from hub.sdk.errors import HubError
-from hub.worker import Beside
+from hub.worker.beside import Beside
 from scoring.declared import seconds
 from scoring.families.by_hand import OURS
 from scoring.overrides import Override, checked, event, history

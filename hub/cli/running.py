@@ -21,7 +21,7 @@ from hub.cli.output import aside, plain, print_json
 from hub.logs import configure_logging
 from hub.sdk.errors import HubError
 from hub.settings import Settings
-from hub.worker import Hub
+from hub.worker.hub import Hub
 from hub.worker.roles import AGENTS, LEARN, UP, WEB, Role
 from hub.worker.roles import worker as role_of
 

@@ -15,7 +15,7 @@ from scoring.proof.quality import quality
 if TYPE_CHECKING:
     from hub.demo.inbox import Inbox
     from hub.demo.vendors import Vendors
-    from hub.worker import Hub
+    from hub.worker.hub import Hub
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from hub.registry import Registry
 from hub.sdk.errors import ConfigError, HubError
 from hub.settings import Settings
 from hub.store.questions import portfolio
-from hub.worker import Hub
+from hub.worker.hub import Hub
 
 _BEAT: Final = 1.0  # seconds between two moments of live life
 _PATIENCE: Final = 180.0  # seconds for what the history caused to be done

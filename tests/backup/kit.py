@@ -18,7 +18,7 @@ from hub.store.database import Database
 from hub.streams.accounting import archived, books
 from hub.streams.opening import open_log
 from hub.streams.topics import ALL
-from hub.worker import Engine
+from hub.worker.engine import Engine
 
 KINDS = ("usage.tracked", "ticket.opened", "invoice.failed", "survey.answered")
 __all__ = ["ALL", "Intake"]

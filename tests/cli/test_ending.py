@@ -18,7 +18,7 @@ import pytest
 
 from hub.cli.running import DRAIN, Cut, attend
 from hub.sdk.errors import ConfigError, HubError
-from hub.worker import Hub
+from hub.worker.hub import Hub
 from hub.worker.roles import AGENTS, worker
 from tests.backup import kit
 from tests.e2e.kit import environment, start, until

@@ -16,7 +16,7 @@ from hub.ingest.intake import seal
 from hub.registry import Registry
 from hub.settings import load as settings_of
 from hub.store import schema
-from hub.worker import Engine
+from hub.worker.engine import Engine
 from scoring.accounts import measures_of, stored
 from scoring.loading import load
 from scoring.model import decode

@@ -15,7 +15,7 @@ from hub.streams.kafka.broker import Broker
 from hub.streams.kafka.declaring import Admin
 from hub.streams.log import LogError
 from hub.streams.opening import open_log
-from hub.worker import Engine
+from hub.worker.engine import Engine
 from tests.ingest.conftest import PARTITIONS, Acme, standing
 from tests.installations import installation
 from tests.streams.kafka.conftest import database, servers

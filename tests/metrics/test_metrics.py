@@ -144,7 +144,7 @@ def test_how_many_records_wait_is_told_of_rooms_that_never_ran_too(database):
 def test_the_rooms_that_have_to_run_are_those_that_do(tmp_path):
     from hub.settings import Settings  # noqa: PLC0415 - as below
     from hub.web.pages.streams import ROOMS  # noqa: PLC0415
-    from hub.worker import Hub  # noqa: PLC0415
+    from hub.worker.hub import Hub  # noqa: PLC0415
     from hub.worker.roles import READS  # noqa: PLC0415
 
     async def running():
@@ -157,7 +157,7 @@ def test_the_rooms_that_have_to_run_are_those_that_do(tmp_path):
 
 def test_everything_that_is_described_is_told_by_a_running_process(tmp_path):
     from hub.settings import Settings  # noqa: PLC0415 - the one test that needs all of it
-    from hub.worker import Hub  # noqa: PLC0415
+    from hub.worker.hub import Hub  # noqa: PLC0415
 
     async def scraped():
         async with Hub(Settings(data=tmp_path, port=0), {}) as hub:

@@ -11,7 +11,8 @@ from hub.ingest.intake import seal
 from hub.locking import HeldError, Lock
 from hub.registry import Registry
 from hub.settings import Settings, load
-from hub.worker import Beside, Engine
+from hub.worker.beside import Beside
+from hub.worker.engine import Engine
 from tests.installations import INSTALLATIONS, installation
 
 

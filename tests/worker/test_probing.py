@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from hub import ConfigError
 from hub.settings import Settings, load
 from hub.web.proofs import Proofs
-from hub.worker import Hub
 from hub.worker import condition as conditions
+from hub.worker.hub import Hub
 from hub.worker.probing import create_probes
 from hub.worker.roles import LEARN, worker
 from tests.installations import INSTALLATIONS, installation

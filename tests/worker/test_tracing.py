@@ -18,7 +18,7 @@ from hub import ConfigError, tracing
 from hub.ingest.dedupe import digest_of
 from hub.settings import load
 from hub.tracing.spans import Traces
-from hub.worker import Hub
+from hub.worker.hub import Hub
 from tests.e2e.kit import post, until, up
 from tests.e2e.stage import world
 from tests.installations import INSTALLATIONS, installation
