@@ -289,6 +289,7 @@ class Agent:
 
     def _write(self, connection: Connection, decide: Decide, progress: Progress, records: int) -> _Done:
         """A step and everything it comes to; runs on the database's writer thread, inside the transaction."""
+        progress.outlets = {}  # those of an attempt that came to nothing are to be given again
         told = bool(progress.next) and connection.dialect.name == "sqlite"  # by writing progress
         with nullcontext() if told else self.books.held(connection), metrics.STEP.labels(self.room.name).time():
             step = decide(connection)

@@ -5,6 +5,8 @@ import pytest
 from sqlalchemy import text
 
 import hub
+from hub.store.database import ContendedError
+from hub.streams.books import Books
 from hub.streams.room import DeadLetter, Message, Step
 from hub.streams.streams import Streams
 from hub.streams.testing import run_until_idle, until_idle
@@ -102,6 +104,35 @@ def test_messages_out_carry_a_sequence_without_gaps(place):
     assert sorted(record.value for record in place.said()) == numbers(0, 300)
     with place.database.read() as connection:
         assert connection.scalar(text("select count(*) from outgoing")) == 0
+
+
+def test_sequences_of_an_attempt_that_came_to_nothing_are_given_again(place, monkeypatch):
+    """Others may be in a transaction's way; when it is run again, it may find that there is nothing to say any more."""
+    room, write, attempts = Keeper(says=HEALTH), Books.write, []
+    step = room.step
+
+    def once_in_the_way(books, connection, progress):
+        write(books, connection, progress)
+        if len(attempts) == 1:
+            raise ContendedError("somebody was quicker")
+
+    def at_first(connection, batch):
+        attempts.append(len(batch))
+        return Step() if len(attempts) == 2 else step(connection, batch)
+
+    monkeypatch.setattr(Books, "write", once_in_the_way)
+    room.step = at_first
+    streams = place.streams(room)
+
+    async def run():
+        async with streams:
+            for times, value in ((2, b"one"), (3, b"two")):
+                place.append(value, key=b"key")
+                await until(lambda times=times: len(attempts) == times)
+                await until_idle(streams)
+
+    asyncio.run(run())
+    assert [(record.value, record.sequence) for record in place.said()] == [(b"two", 1)]
 
 
 def test_a_message_that_comes_twice_is_applied_once_and_counted_as_a_duplicate(place):
