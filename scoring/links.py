@@ -91,8 +91,9 @@ class Links:
                     if how == "key":
                         keyed.add(account)
                 elif holder != account and how == "key":
-                    # the account named after the key survives: everybody ends there, whoever came first
-                    merges[account, holder] = (reference, event)
+                    # the account named after the key survives, whoever came first; where neither is, who has the key
+                    named = account == account_id(reference)
+                    merges[(holder, account) if named else (account, holder)] = (reference, event)
         return rows, [merged(survivor, absorbed, *why) for (absorbed, survivor), why in sorted(merges.items(), key=str)]
 
     def wrote(self, events: Iterable[tuple[str, Event]]) -> None:

@@ -118,6 +118,16 @@ def test_one_key_at_two_accounts_merges_them(room):
     assert room.measures("acc_1")["usage_7d"] == pytest.approx(1.0, rel=1e-4)
 
 
+@pytest.mark.parametrize("named_first", [True, False])
+def test_the_account_that_is_named_after_the_key_survives_whoever_came_first(room, named_first):
+    named = account_id("key:A-1")
+    first, second = (named, "acc_2") if named_first else ("acc_2", named)
+    room.take([event("account.updated", account="crm:account:1", properties=KEYED)], first)
+    room.take([event("account.updated", account="acme:customer:two", properties=KEYED)], second)
+    assert room.rows(select(schema.merges.c.absorbed, schema.merges.c.survivor)) == [("acc_2", named)]
+    assert {row.account for row in room.rows(select(schema.links))} == {named}
+
+
 def test_one_domain_at_two_accounts_merges_nobody(room):
     for number in (1, 2):
         facts = {"domain": "acme.com"}
